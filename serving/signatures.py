@@ -1,0 +1,23 @@
+"""Names of the models, signatures and tensors of a release, shared by exporter, server and client."""
+
+RETRIEVAL = "retrieval"
+CASCADE = "cascade"
+
+RETRIEVE = "retrieve"
+RETRIEVE_EXAMPLES = "retrieve_examples"
+SCORE = "score"
+SCORE_EXAMPLES = "score_examples"
+RECOMMEND = "recommend"
+RECOMMEND_EXAMPLES = "recommend_examples"
+
+EXAMPLES = "examples"
+K = "k"
+EXCLUDE_ITEM_ID = "exclude_item_id"
+HISTORY_ITEM_ID = "history_item_id"
+CANDIDATE_ITEM_ID = "candidate_item_id"
+
+ITEM_ID = "item_id"
+SCORES = "score"
+
+LOWEST_SCORE = -3.4028234663852886e38
+"""Lowest float32: score of padding and of items that the catalogue lacks."""

@@ -1,0 +1,95 @@
+"""The typed configuration of a training run."""
+
+import dataclasses
+from typing import Literal
+
+TowerKind = Literal["two_tower", "din", "mlp", "dcn"]
+
+
+@dataclasses.dataclass(frozen=True)
+class StageConfig:
+    """One stage of the cascade.
+
+    Args:
+      name: folder and model name of the stage, `"retrieval"` for the first.
+      tower: kind of its scoring model; the first stage is a `"two_tower"`.
+      capacity: items it passes on when it serves (`q_t`).
+      list_capacity: items it passes on within a logged list, in training and in-list metrics;
+        `None` stands for the size of the ground truth, as the LCRON paper trains.
+      hidden_units: widths of its dense layers.
+      output_dim: width of the user and item vectors of a two-tower stage.
+    """
+
+    name: str
+    tower: TowerKind
+    capacity: int
+    list_capacity: int | None = None
+    hidden_units: tuple[int, ...] = (128, 64)
+    output_dim: int = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """LCRON (arXiv 2503.09492) and the sampled softmax that teaches retrieval the whole catalogue.
+
+    Args:
+      temperature: NeuralSort temperature for a list of `reference_list_size` items; it scales with the list.
+      reference_list_size: list size at which `temperature` is meant (the paper: 50 at 40 items).
+      sampled_softmax_weight: weight of the catalogue term of the retrieval stage; 0 switches it off.
+      num_sampled_negatives: catalogue items drawn per batch for it, shared by the batch.
+      sampled_softmax_temperature: divides the scores of the catalogue term.
+    """
+
+    temperature: float = 50.0
+    reference_list_size: int = 40
+    sampled_softmax_weight: float = 1.0
+    num_sampled_negatives: int = 1024
+    sampled_softmax_temperature: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainerConfig:
+    """One training run.
+
+    Args:
+      stages: the cascade in funnel order, at least two.
+      loss: the losses.
+      item_embedding_dim: width of the item id embedding.
+      epochs: passes over the training days.
+      batch_size: requests per step.
+      learning_rate: of Adam.
+      weight_learning_rate: of the Adam of the loss weights.
+      seed: of initialisation, shuffling and sampling.
+    """
+
+    stages: tuple[StageConfig, ...] = (
+        StageConfig("retrieval", "two_tower", 200, hidden_units=(128, 64), output_dim=32),
+        StageConfig("ranking", "din", 50, hidden_units=(128, 64)),
+    )
+    loss: LossConfig = LossConfig()
+    item_embedding_dim: int = 16
+    epochs: int = 2
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_learning_rate: float = 1e-2
+    seed: int = 17
+
+    def __post_init__(self) -> None:
+        names = [stage.name for stage in self.stages]
+        if len(names) < 2:
+            raise ValueError(f"`stages` must hold at least two stages. Received: {names}")
+        if len(set(names)) != len(names) or "cascade" in names:
+            raise ValueError(f"`stages` must have distinct names other than 'cascade'. Received: {names}")
+        if self.stages[0].name != "retrieval" or self.stages[0].tower != "two_tower":
+            raise ValueError(
+                "The first stage must be named 'retrieval' and be a 'two_tower'. "
+                f"Received: {self.stages[0].name!r}, {self.stages[0].tower!r}"
+            )
+        capacities = [stage.capacity for stage in self.stages]
+        if sorted(capacities, reverse=True) != capacities or min(capacities) < 1:
+            raise ValueError(
+                f"Stage capacities must be positive and not grow along the funnel. Received: {capacities}"
+            )
+        for name in ("epochs", "batch_size", "learning_rate", "weight_learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"`{name}` must be positive. Received: {name}={getattr(self, name)}")
