@@ -4,6 +4,7 @@ import dataclasses
 from typing import Literal
 
 TowerKind = Literal["two_tower", "din", "mlp", "dcn"]
+OperatorKind = Literal["neural_sort", "soft_sort"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +19,7 @@ class StageConfig:
         `None` stands for the size of the ground truth, as the LCRON paper trains.
       hidden_units: widths of its dense layers.
       output_dim: width of the user and item vectors of a two-tower stage.
+      attention_units: hidden width of the attention over the history (two-tower and DIN).
     """
 
     name: str
@@ -26,6 +28,7 @@ class StageConfig:
     list_capacity: int | None = None
     hidden_units: tuple[int, ...] = (128, 64)
     output_dim: int = 32
+    attention_units: int = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,18 +36,27 @@ class LossConfig:
     """LCRON (arXiv 2503.09492) and the sampled softmax that teaches retrieval the whole catalogue.
 
     Args:
-      temperature: NeuralSort temperature for a list of `reference_list_size` items; it scales with the list.
+      operator: the sorting operator of the LCRON losses.
+      temperature: of the operator for a list of `reference_list_size` items; it scales with the list.
       reference_list_size: list size at which `temperature` is meant (the paper: 50 at 40 items).
+      negative_weight: factor on the negatives of each stage's own loss.
       sampled_softmax_weight: weight of the catalogue term of the retrieval stage; 0 switches it off.
       num_sampled_negatives: catalogue items drawn per batch for it, shared by the batch.
+      popularity_share: share of those drawn by popularity, in `[0, 1)`; the rest is uniform.
       sampled_softmax_temperature: divides the scores of the catalogue term.
+      positive_weights: weight in the catalogue term of a candidate with label 0, 1, 2, ... (larger labels take the
+        last); empty stands for 1 on the ground truth and 0 on the rest.
     """
 
+    operator: OperatorKind = "neural_sort"
     temperature: float = 50.0
     reference_list_size: int = 40
+    negative_weight: float = 1.0
     sampled_softmax_weight: float = 1.0
     num_sampled_negatives: int = 1024
+    popularity_share: float = 0.5
     sampled_softmax_temperature: float = 1.0
+    positive_weights: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,21 @@
+"""Learned weights of several losses, by homoscedastic uncertainty."""
+
+import tensorflow as tf
+
+
+def uncertainty_weighted(losses: tf.Tensor, log_variances: tf.Tensor) -> tf.Tensor:
+    """Weights each loss by a learned variance and sums them (Kendall et al., CVPR 2018, Eq. 7).
+
+        Σ_t ½·exp(-a_t)·L_t + ½·a_t,    a_t = ln w_t²
+
+    Learning `a_t` rather than the `w_t` of LCRON, arXiv 2503.09492, Eq. 13, gives the same values but no
+    logarithm of a negative number and no pole. The minimum over `a_t` is at `a_t = ln L_t`.
+
+    Args:
+      losses: `[num_losses]`, not negative.
+      log_variances: `[num_losses]`, the trained `a_t`; zero weights every loss by one half.
+
+    Returns:
+      A scalar.
+    """
+    return tf.reduce_sum(0.5 * tf.exp(-log_variances) * losses + 0.5 * log_variances)

@@ -1,0 +1,1 @@
+"""Metrics inside logged lists."""

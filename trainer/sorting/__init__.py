@@ -1,0 +1,1 @@
+"""Differentiable sorting operators: scores to the soft probability of surviving a top `k`."""

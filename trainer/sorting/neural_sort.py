@@ -1,0 +1,47 @@
+"""NeuralSort, the unimodal relaxation of sorting, aware of padding."""
+
+import tensorflow as tf
+
+from trainer.sorting.survival import Survival, prepare, survival_of_permutation
+
+
+def neural_sort(
+    scores: tf.Tensor,
+    k: int | tf.Tensor,
+    *,
+    where: tf.Tensor | None = None,
+    temperature: float | tf.Tensor = 1.0,
+) -> Survival:
+    """Relaxes the top `k` of each list with NeuralSort (Grover et al., ICLR 2019, Eq. 5).
+
+    For `n` real items the row of position `r = 1..n` of the soft permutation matrix is
+
+        P_r = softmax_j( ((n + 1 - 2r)·s_j - Σ_l |s_j - s_l|) / temperature ),
+
+    where `j` and `l` run over real items only, so a padded list gives what the list without its padding gives.
+    Items with equal scores survive equally. Time and memory are `O(list_size²)` per list.
+
+    Args:
+      scores: `[..., list_size]`, larger is better.
+      k: size of the head, an int or an int tensor `[...]` with one size per list.
+      where: bool `[..., list_size]`, true on real items; `None` means all are.
+      temperature: positive; a float or a tensor `[...]`.
+
+    Returns:
+      The survival of each item, `[..., list_size]`, in float32 (float64 for float64 scores).
+
+    Raises:
+      ValueError: if `temperature` is a number that is not positive.
+
+    Example:
+      >>> neural_sort(tf.constant([3.0, 1.0, 2.0]), 1, temperature=0.01).head
+      [1.0, 0.0, 0.0]
+    """
+    scores, where, temperature = prepare(scores, where, temperature)
+    distance = tf.abs(scores[..., :, tf.newaxis] - scores[..., tf.newaxis, :])
+    spread = tf.reduce_sum(tf.where(where[..., tf.newaxis, :], distance, 0.0), axis=-1)  # [..., list_size]
+    size = tf.reduce_sum(tf.cast(where, scores.dtype), axis=-1)[..., tf.newaxis, tf.newaxis]
+    position = tf.range(1, tf.shape(scores)[-1] + 1)[:, tf.newaxis]
+    slope = size + 1 - 2 * tf.cast(position, scores.dtype)  # [..., list_size, 1]
+    logits = (slope * scores[..., tf.newaxis, :] - spread[..., tf.newaxis, :]) / temperature
+    return survival_of_permutation(logits, k, where)
