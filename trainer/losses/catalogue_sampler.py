@@ -19,9 +19,7 @@ class CatalogueSampler:
 
     def __init__(self, num_items: int, log_frequency: np.ndarray | None, popularity_share: float) -> None:
         if not 0 <= popularity_share < 1:
-            raise ValueError(
-                f"`popularity_share` must be in [0, 1). Received: popularity_share={popularity_share}"
-            )
+            raise ValueError(f"`popularity_share` must be in [0, 1). Received: popularity_share={popularity_share}")
         uniform = np.full(num_items + 1, 1.0 / num_items)
         uniform[0] = 0.0
         self.knows_frequency = log_frequency is not None

@@ -52,9 +52,7 @@ class Recall(tf.keras.metrics.Metric):
         self.total = self.add_weight(name="total", initializer="zeros")
         self.count = self.add_weight(name="count", initializer="zeros")
 
-    def update_state(
-        self, scores_by_stage: Sequence[tf.Tensor], ground_truth: tf.Tensor, where: tf.Tensor
-    ) -> None:
+    def update_state(self, scores_by_stage: Sequence[tf.Tensor], ground_truth: tf.Tensor, where: tf.Tensor) -> None:
         """Adds a batch of `[..., list_size]` scores per stage, bool ground truth and bool mask."""
         ground_truth = tf.cast(ground_truth, tf.bool) & where
         size = tf.reduce_sum(tf.cast(ground_truth, tf.int32), axis=-1)

@@ -35,9 +35,7 @@ def soft_sort(
       [1.0, 0.0, 0.0]
     """
     scores, where, temperature = prepare(scores, where, temperature)
-    order = tf.argsort(
-        tf.where(where, scores, tf.cast(LOG_ZERO, scores.dtype)), direction="DESCENDING", stable=True
-    )
+    order = tf.argsort(tf.where(where, scores, tf.cast(LOG_ZERO, scores.dtype)), direction="DESCENDING", stable=True)
     ordered = tf.gather(scores, order, batch_dims=scores.shape.rank - 1)
     logits = -tf.abs(ordered[..., :, tf.newaxis] - scores[..., tf.newaxis, :]) / temperature
     return survival_of_permutation(logits, k, where)

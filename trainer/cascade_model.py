@@ -1,0 +1,196 @@
+"""The whole cascade as one Keras model."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from trainer.config import OperatorKind, StageConfig, TowerKind, TrainerConfig
+from trainer.features import EncodedFeature, FeatureSpec
+from trainer.item_table import ItemTable
+from trainer.losses.catalogue_sampler import CatalogueSampler
+from trainer.losses.lcron import lcron_loss
+from trainer.losses.sampled_softmax import sampled_softmax_loss
+from trainer.metrics.recall import Recall
+from trainer.sorting.neural_sort import neural_sort
+from trainer.sorting.soft_sort import soft_sort
+from trainer.sorting.survival import SortingOperator
+from trainer.towers.dcn import Dcn
+from trainer.towers.din import Din
+from trainer.towers.embeddings import Batch
+from trainer.towers.mlp import Mlp
+from trainer.towers.tower import Tower
+from trainer.towers.two_tower import TwoTower
+
+TOWERS: dict[TowerKind, type[Tower]] = {"two_tower": TwoTower, "din": Din, "mlp": Mlp, "dcn": Dcn}
+OPERATORS: dict[OperatorKind, SortingOperator] = {"neural_sort": neural_sort, "soft_sort": soft_sort}
+
+
+class CascadeModel(tfrs.models.Model):
+    """All stages of a cascade, trained together with LCRON (arXiv 2503.09492).
+
+    The retrieval stage also learns the whole catalogue, by a softmax over sampled items and the other requests' ground
+    truth. Stages share no parameters. Call `compile()` before `fit`; it needs no arguments.
+
+    Args:
+      config: the training run.
+      features: the features of the data set.
+      request_features: encoded user and context features, keys of the batch.
+      item_table: the encoded catalogue.
+      item_log_frequency: `[num_items + 1]`, log-probability of each catalogue row among the ground truth of the
+        training data (`-inf` where it never occurs). `None` if unknown: negatives are then drawn uniformly and the
+        batch's ground truth is not used as negatives.
+    """
+
+    def __init__(
+        self,
+        config: TrainerConfig,
+        features: FeatureSpec,
+        request_features: tuple[EncodedFeature, ...],
+        item_table: ItemTable,
+        item_log_frequency: np.ndarray | None = None,
+    ) -> None:
+        super().__init__(name="cascade")
+        self.config = config
+        self.stage_towers = [
+            _build_tower(stage, config, features, request_features, item_table) for stage in config.stages
+        ]
+        self.log_variances = self.add_weight(
+            name="log_variances", shape=[len(config.stages)], initializer="zeros", trainable=True
+        )
+        self.sampler = CatalogueSampler(item_table.num_items, item_log_frequency, config.loss.popularity_share)
+        capacities = [stage.list_capacity for stage in config.stages]
+        self.recalls = [Recall([stage.list_capacity], f"{stage.name}_recall") for stage in config.stages]
+        self.end_to_end_recall = Recall(capacities, "end_to_end_recall")
+        self.loss_means = {name: tf.keras.metrics.Mean(name) for name in self._loss_names()}
+
+    @property
+    def stages(self) -> tuple[tuple[StageConfig, Tower], ...]:
+        """The configuration and the tower of each stage, in funnel order."""
+        return tuple(zip(self.config.stages, self.stage_towers, strict=True))
+
+    def score(self, batch: Batch) -> tuple[tf.Tensor, ...]:
+        """Returns the scores `[batch_size, list_size]` of the candidates by each stage, in funnel order."""
+        return tuple(tower(batch) for tower in self.stage_towers)
+
+    def call(self, batch: Batch) -> tuple[tf.Tensor, ...]:
+        """Returns `score(batch)`; one call builds every weight."""
+        return self.score(batch)
+
+    def compile(
+        self,
+        optimizer: tf.keras.optimizers.Optimizer | None = None,
+        weight_optimizer: tf.keras.optimizers.Optimizer | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Sets the optimisers of the network and of the loss weights; by default Adam as the config says."""
+        super().compile(optimizer=optimizer or tf.keras.optimizers.Adam(self.config.learning_rate), **kwargs)
+        self.weight_optimizer = weight_optimizer or tf.keras.optimizers.Adam(self.config.weight_learning_rate)
+
+    def compute_loss(self, inputs: Batch, training: bool = False) -> tf.Tensor:
+        """Returns the scalar loss of a training batch and updates the metrics."""
+        loss = self.config.loss
+        ground_truth, where = inputs["ground_truth"], inputs["where"]
+        retrieval = self.stage_towers[0]
+        user_vectors = retrieval.encode_request(inputs)
+        scores = [retrieval.score(user_vectors, inputs["candidate_item"])]
+        scores += [tower(inputs) for tower in self.stage_towers[1:]]
+
+        size = tf.reduce_sum(tf.cast(where, tf.float32), axis=-1)
+        lcron = lcron_loss(
+            scores,
+            ground_truth,
+            where=where,
+            capacities=[stage.list_capacity for stage in self.config.stages],
+            log_variances=self.log_variances,
+            temperature=loss.temperature * tf.maximum(size, 1.0) / loss.reference_list_size,
+            operator=OPERATORS[loss.operator],
+            negative_weight=loss.negative_weight,
+        )
+        terms = {"end_to_end_loss": lcron.end_to_end}
+        for index, stage in enumerate(self.config.stages):
+            terms[f"{stage.name}_loss"] = lcron.single[index]
+            terms[f"{stage.name}_loss_weight"] = 0.5 * tf.exp(-self.log_variances[index])
+        total = lcron.total
+        if loss.sampled_softmax_weight > 0:
+            terms["catalogue_loss"] = self._catalogue_loss(inputs, user_vectors, scores[0])
+            total += loss.sampled_softmax_weight * terms["catalogue_loss"]
+        terms["total_loss"] = total
+
+        for name, value in terms.items():
+            self.loss_means[name].update_state(value)
+        for recall, stage_scores in zip(self.recalls, scores, strict=True):
+            recall.update_state([stage_scores], ground_truth, where)
+        self.end_to_end_recall.update_state(scores, ground_truth, where)
+        return total
+
+    def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """Takes one step of both optimisers; returns the metrics so far, by name."""
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(data, training=True)
+        network = [v for v in self.trainable_variables if v is not self.log_variances]
+        *gradients, weight_gradient = tape.gradient(loss, [*network, self.log_variances])
+        self.optimizer.apply_gradients(zip(gradients, network, strict=True))
+        self.weight_optimizer.apply_gradients([(weight_gradient, self.log_variances)])
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """Evaluates one batch; returns the metrics so far, by name."""
+        self.compute_loss(data, training=False)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def _catalogue_loss(self, batch: Batch, user_vectors: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+        """Returns the sampled softmax of the retrieval stage."""
+        loss = self.config.loss
+        item, ground_truth = batch["candidate_item"], batch["ground_truth"] & batch["where"]
+        seed = tf.stack([tf.cast(self.config.seed, tf.int64), self.optimizer.iterations])
+        candidate = self.sampler.sample(loss.num_sampled_negatives, seed)
+        num_in_batch = tf.constant(0)
+        if self.sampler.knows_frequency:
+            in_batch = tf.boolean_mask(item, ground_truth)
+            num_in_batch = tf.size(in_batch)
+            candidate = tf.concat([candidate, in_batch], axis=0)
+        weight = tf.cast(ground_truth, tf.float32)
+        if loss.positive_weights:
+            grade = tf.cast(batch["labels"], tf.int32)
+            grade = tf.clip_by_value(grade, 0, len(loss.positive_weights) - 1)
+            weight = tf.where(batch["where"], tf.gather(tf.constant(loss.positive_weights), grade), 0.0)
+        return sampled_softmax_loss(
+            scores,
+            tf.matmul(user_vectors, self.stage_towers[0].item_vectors(candidate), transpose_b=True),
+            positive_item=item,
+            candidate_item=candidate,
+            positive_log_count=self.sampler.log_expected_count(item, loss.num_sampled_negatives, num_in_batch),
+            candidate_log_count=self.sampler.log_expected_count(candidate, loss.num_sampled_negatives, num_in_batch),
+            positive_weight=weight,
+            temperature=loss.sampled_softmax_temperature,
+        )
+
+    def _loss_names(self) -> list[str]:
+        names = ["total_loss", "end_to_end_loss"]
+        for stage in self.config.stages:
+            names += [f"{stage.name}_loss", f"{stage.name}_loss_weight"]
+        return names + (["catalogue_loss"] if self.config.loss.sampled_softmax_weight > 0 else [])
+
+
+def _build_tower(
+    stage: StageConfig,
+    config: TrainerConfig,
+    features: FeatureSpec,
+    request_features: tuple[EncodedFeature, ...],
+    item_table: ItemTable,
+) -> Tower:
+    return TOWERS[stage.tower](
+        num_items=item_table.num_items,
+        request_features=request_features,
+        item_features=item_table.features,
+        history_features=features.history,
+        history_size=features.history_size,
+        item_embedding_dim=config.item_embedding_dim,
+        hidden_units=stage.hidden_units,
+        output_dim=stage.output_dim,
+        attention_units=stage.attention_units,
+        encoded=item_table.encoded,
+        name=stage.name,
+    )

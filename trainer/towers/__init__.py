@@ -1,0 +1,1 @@
+"""Scoring models of a stage, one file per kind."""

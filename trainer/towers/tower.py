@@ -1,0 +1,95 @@
+"""What every stage's scoring model has in common."""
+
+import abc
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.features import EncodedFeature, HistoryFeature
+from trainer.towers.embeddings import Batch, HistoryEncoder, ItemEncoder, RequestEncoder
+
+
+class Tower(tf.keras.layers.Layer, abc.ABC):
+    """Scores items for a request, in two steps so that the user side is computed once per request.
+
+    Args:
+      num_items: items of the catalogue, rows `1..num_items`; row 0 stands for an unknown one.
+      request_features: encoded user and context features.
+      item_features: the columns of the item table.
+      history_features: integers aligned with the history.
+      history_size: events that the batch holds at most.
+      item_embedding_dim: width of the embedding of the item itself.
+      hidden_units: widths of the dense layers.
+      output_dim: width of the user and item vectors, for towers that have them.
+      attention_units: hidden width of the attention over the history, for towers that have one.
+      encoded: int32 `[num_items + 1, num_features]` item table; `None` if it will be restored.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_items: int,
+        request_features: Sequence[EncodedFeature] = (),
+        item_features: Sequence[EncodedFeature] = (),
+        history_features: Sequence[HistoryFeature] = (),
+        history_size: int = 50,
+        item_embedding_dim: int = 16,
+        hidden_units: Sequence[int] = (128, 64),
+        output_dim: int = 32,
+        attention_units: int = 32,
+        encoded: np.ndarray | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.num_items = num_items
+        self.request_features = tuple(request_features)
+        self.item_features = tuple(item_features)
+        self.history_features = tuple(history_features)
+        self.history_size = history_size
+        self.item_embedding_dim = item_embedding_dim
+        self.hidden_units = tuple(hidden_units)
+        self.output_dim = output_dim
+        self.attention_units = attention_units
+        self.request_encoder = RequestEncoder(self.request_features)
+        self.item_encoder = ItemEncoder(num_items, self.item_features, item_embedding_dim, encoded)
+        self.history_encoder = HistoryEncoder(self.item_encoder, self.history_features)
+
+    @abc.abstractmethod
+    def encode_request(self, batch: Batch) -> Any:
+        """Returns what the tower needs of each request, tensors with a leading `batch_size` axis."""
+
+    @abc.abstractmethod
+    def score(self, state: Any, item: tf.Tensor) -> tf.Tensor:
+        """Returns float32 `[batch_size, num_candidates]` for int32 catalogue rows of that shape."""
+
+    def call(self, batch: Batch) -> tf.Tensor:
+        """Returns the scores `[batch_size, list_size]` of a training batch's candidates."""
+        return self.score(self.encode_request(batch), batch["candidate_item"])
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments but `encoded`, which is restored as a weight."""
+        return {
+            **super().get_config(),
+            "num_items": self.num_items,
+            "request_features": [dataclasses.asdict(feature) for feature in self.request_features],
+            "item_features": [dataclasses.asdict(feature) for feature in self.item_features],
+            "history_features": [dataclasses.asdict(feature) for feature in self.history_features],
+            "history_size": self.history_size,
+            "item_embedding_dim": self.item_embedding_dim,
+            "hidden_units": list(self.hidden_units),
+            "output_dim": self.output_dim,
+            "attention_units": self.attention_units,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Tower":
+        """Builds a tower from `get_config`; its weights, the item table among them, are to be restored."""
+        features = {
+            "request_features": [EncodedFeature(**feature) for feature in config["request_features"]],
+            "item_features": [EncodedFeature(**feature) for feature in config["item_features"]],
+            "history_features": [HistoryFeature(**feature) for feature in config["history_features"]],
+        }
+        return cls(**{**config, **features})
