@@ -1,0 +1,79 @@
+"""The releases under one base folder."""
+
+import os
+import re
+from pathlib import Path
+
+from serving.release.checksums import checksums
+from serving.release.manifest import Manifest, ReleaseError
+
+RELEASES = "releases"
+
+
+class ReleaseStore:
+    """Reads the releases that `push` wrote.
+
+    A release is what has a manifest; model folders without one belong to a push that is under way or was killed.
+
+    Args:
+      base: folder that holds `<model>/<version>/` and `releases/<version>.json`.
+    """
+
+    def __init__(self, base: str | os.PathLike[str]):
+        self.base = Path(base)
+
+    def versions(self) -> list[int]:
+        """Returns the versions of the releases, oldest first."""
+        names = os.listdir(self.base / RELEASES) if (self.base / RELEASES).is_dir() else []
+        matches = [re.fullmatch(r"([0-9]+)\.json", name) for name in names]
+        return sorted(int(match[1]) for match in matches if match)
+
+    def read(self, version: int) -> Manifest:
+        """Returns the manifest of a release.
+
+        Raises:
+          ReleaseError: there is no such release, or its manifest is damaged.
+        """
+        path = self.manifest_path(version)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ReleaseError(f"No release {version} under {self.base}. Releases: {self.versions()}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ReleaseError(f"{path} cannot be read: {error}") from None
+        manifest = Manifest.from_json(text, str(path))
+        if manifest.version != version:
+            raise ReleaseError(f"{path} is no release manifest: `version` must be {version}, not {manifest.version}")
+        return manifest
+
+    def latest(self) -> Manifest | None:
+        """Returns the manifest of the newest release, `None` before the first."""
+        versions = self.versions()
+        return self.read(versions[-1]) if versions else None
+
+    def verify(self, version: int) -> Manifest:
+        """Compares every file of a release with its checksum.
+
+        Returns:
+          The manifest.
+
+        Raises:
+          ReleaseError: names the first file that is missing, damaged or too much.
+        """
+        manifest = self.read(version)
+        for model, expected in manifest.checksums.items():
+            folder = self.model_path(model, version)
+            found = checksums(folder)
+            for name in sorted(found.keys() | expected.keys()):
+                if found.get(name) != expected.get(name):
+                    problem = "is missing" if name not in found else "does not match its checksum"
+                    raise ReleaseError(f"Release {version}: {folder / name} {problem}")
+        return manifest
+
+    def manifest_path(self, version: int) -> Path:
+        """Returns where the manifest of a release is, or would be."""
+        return self.base / RELEASES / f"{version}.json"
+
+    def model_path(self, model: str, version: int) -> Path:
+        """Returns where a model of a release is, or would be."""
+        return self.base / model / str(version)

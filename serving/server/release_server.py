@@ -1,0 +1,66 @@
+"""Serves the releases of a base folder."""
+
+import os
+from collections.abc import Callable
+
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from serving.release.manifest import ReleaseError
+from serving.release.serving_config import serving_config
+from serving.release.store import ReleaseStore
+from serving.server.server import ModelServer, ServeError
+from serving.signatures import RETRIEVAL
+
+
+def release_server(
+    base: str | os.PathLike[str], *, host: str = "127.0.0.1", port: int = 8500, poll_interval_s: float = 1.0
+) -> ModelServer:
+    """Returns a server, not yet started, for the two newest releases and those to come.
+
+    The models are those of the newest release: a later release that adds a stage needs a new server.
+
+    Args:
+      base: folder that releases are pushed to.
+      host: address to listen on.
+      port: gRPC port; 0 takes a free one.
+      poll_interval_s: seconds between two looks for new releases.
+
+    Raises:
+      ServeError: the folder is missing, holds no release, or its newest manifest is damaged.
+    """
+    if not os.path.isdir(base):
+        raise ServeError(f"There is no release folder {os.fspath(base)}")
+    try:
+        manifest = ReleaseStore(base).latest()
+    except ReleaseError as error:
+        raise ServeError(str(error)) from None
+    if manifest is None:
+        raise ServeError(f"There is no release in {os.fspath(base)} yet")
+    config = text_format.Parse(serving_config(manifest.models, base), model_server_config_pb2.ModelServerConfig())
+    return ModelServer(config.model_config_list.config, host=host, port=port, poll_interval_s=poll_interval_s)
+
+
+def serve_release_base(
+    base: str | os.PathLike[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8500,
+    report: Callable[[str], None] = print,
+) -> None:
+    """Serves the newest releases until SIGTERM or SIGINT, and lets the calls in flight finish.
+
+    Args:
+      base: folder that releases are pushed to.
+      host: address to listen on.
+      port: gRPC port; 0 takes a free one.
+      report: takes one line when the server answers and one when it has stopped.
+
+    Raises:
+      ServeError: there is nothing to serve, it cannot be loaded, or the port is in use.
+    """
+    server = release_server(base, host=host, port=port)
+    server.start()
+    report(f"Serving release {server.available_versions(RETRIEVAL)[0]} of {os.fspath(base)} on {server.target}")
+    server.serve_until_terminated()
+    report("Stopped")
