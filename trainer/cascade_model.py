@@ -53,26 +53,21 @@ class CascadeModel(tfrs.models.Model):
     ) -> None:
         super().__init__(name="cascade")
         self.config = config
-        self.stage_towers = [
-            _build_tower(stage, config, features, request_features, item_table) for stage in config.stages
-        ]
+        self.features = features
+        self.item_table = item_table
+        self.stages = [_build_tower(stage, config, features, request_features, item_table) for stage in config.stages]
         self.log_variances = self.add_weight(
             name="log_variances", shape=[len(config.stages)], initializer="zeros", trainable=True
         )
         self.sampler = CatalogueSampler(item_table.num_items, item_log_frequency, config.loss.popularity_share)
-        capacities = [stage.list_capacity for stage in config.stages]
+        self.list_capacities = [stage.list_capacity for stage in config.stages]
         self.recalls = [Recall([stage.list_capacity], f"{stage.name}_recall") for stage in config.stages]
-        self.end_to_end_recall = Recall(capacities, "end_to_end_recall")
+        self.end_to_end_recall = Recall(self.list_capacities, "end_to_end_recall")
         self.loss_means = {name: tf.keras.metrics.Mean(name) for name in self._loss_names()}
-
-    @property
-    def stages(self) -> tuple[tuple[StageConfig, Tower], ...]:
-        """The configuration and the tower of each stage, in funnel order."""
-        return tuple(zip(self.config.stages, self.stage_towers, strict=True))
 
     def score(self, batch: Batch) -> tuple[tf.Tensor, ...]:
         """Returns the scores `[batch_size, list_size]` of the candidates by each stage, in funnel order."""
-        return tuple(tower(batch) for tower in self.stage_towers)
+        return tuple(tower(batch) for tower in self.stages)
 
     def call(self, batch: Batch) -> tuple[tf.Tensor, ...]:
         """Returns `score(batch)`; one call builds every weight."""
@@ -92,17 +87,17 @@ class CascadeModel(tfrs.models.Model):
         """Returns the scalar loss of a training batch and updates the metrics."""
         loss = self.config.loss
         ground_truth, where = inputs["ground_truth"], inputs["where"]
-        retrieval = self.stage_towers[0]
+        retrieval = self.stages[0]
         user_vectors = retrieval.encode_request(inputs)
         scores = [retrieval.score(user_vectors, inputs["candidate_item"])]
-        scores += [tower(inputs) for tower in self.stage_towers[1:]]
+        scores += [tower(inputs) for tower in self.stages[1:]]
 
         size = tf.reduce_sum(tf.cast(where, tf.float32), axis=-1)
         lcron = lcron_loss(
             scores,
             ground_truth,
             where=where,
-            capacities=[stage.list_capacity for stage in self.config.stages],
+            capacities=self.list_capacities if loss.use_list_capacities else None,
             log_variances=self.log_variances,
             temperature=loss.temperature * tf.maximum(size, 1.0) / loss.reference_list_size,
             operator=OPERATORS[loss.operator],
@@ -158,7 +153,7 @@ class CascadeModel(tfrs.models.Model):
             weight = tf.where(batch["where"], tf.gather(tf.constant(loss.positive_weights), grade), 0.0)
         return sampled_softmax_loss(
             scores,
-            tf.matmul(user_vectors, self.stage_towers[0].item_vectors(candidate), transpose_b=True),
+            tf.matmul(user_vectors, self.stages[0].item_vectors(candidate), transpose_b=True),
             positive_item=item,
             candidate_item=candidate,
             positive_log_count=self.sampler.log_expected_count(item, loss.num_sampled_negatives, num_in_batch),

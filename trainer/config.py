@@ -15,8 +15,9 @@ class StageConfig:
       name: folder and model name of the stage, `"retrieval"` for the first.
       tower: kind of its scoring model; the first stage is a `"two_tower"`.
       capacity: items it passes on when it serves (`q_t`).
-      list_capacity: items it passes on within a logged list, in training and in-list metrics;
-        `None` stands for the size of the ground truth, as the LCRON paper trains.
+      list_capacity: items it passes on within a logged list in the in-list metrics (and in training, if the loss
+        says so); `None` stands for the size of the list's ground truth. Where all stages say `None`, retrieval
+        alone decides what leaves the cascade, so give each stage its own to see the cascade at work.
       hidden_units: widths of its dense layers.
       output_dim: width of the user and item vectors of a two-tower stage.
       attention_units: hidden width of the attention over the history (two-tower and DIN).
@@ -40,6 +41,8 @@ class LossConfig:
       temperature: of the operator for a list of `reference_list_size` items; it scales with the list.
       reference_list_size: list size at which `temperature` is meant (the paper: 50 at 40 items).
       negative_weight: factor on the negatives of each stage's own loss.
+      use_list_capacities: whether the end-to-end term is trained at the stages' `list_capacity`; otherwise at the size
+        of the list's ground truth, as the paper trains.
       sampled_softmax_weight: weight of the catalogue term of the retrieval stage; 0 switches it off.
       num_sampled_negatives: catalogue items drawn per batch for it, shared by the batch.
       popularity_share: share of those drawn by popularity, in `[0, 1)`; the rest is uniform.
@@ -52,6 +55,7 @@ class LossConfig:
     temperature: float = 50.0
     reference_list_size: int = 40
     negative_weight: float = 1.0
+    use_list_capacities: bool = False
     sampled_softmax_weight: float = 1.0
     num_sampled_negatives: int = 1024
     popularity_share: float = 0.5
@@ -99,9 +103,7 @@ class TrainerConfig:
             )
         capacities = [stage.capacity for stage in self.stages]
         if sorted(capacities, reverse=True) != capacities or min(capacities) < 1:
-            raise ValueError(
-                f"Stage capacities must be positive and not grow along the funnel. Received: {capacities}"
-            )
+            raise ValueError(f"Stage capacities must be positive and not grow along the funnel. Received: {capacities}")
         for name in ("epochs", "batch_size", "learning_rate", "weight_learning_rate"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"`{name}` must be positive. Received: {name}={getattr(self, name)}")

@@ -14,7 +14,7 @@ class ItemTable:
     Row 0 of `encoded` stands for an unknown item, row `i` for `item_ids[i - 1]`.
 
     Args:
-      item_ids: ids of the catalogue, distinct.
+      item_ids: ids of the catalogue, UTF-8 bytes, distinct.
       encoded: int32 `[num_items + 1, num_features]`, ids in `[0, cardinality)` of each feature; made read-only.
       features: the columns of `encoded`.
 
@@ -22,7 +22,7 @@ class ItemTable:
       ValueError: if the ids repeat, or shape or values of `encoded` do not fit.
     """
 
-    item_ids: tuple[str, ...]
+    item_ids: tuple[bytes, ...]
     encoded: np.ndarray
     features: tuple[EncodedFeature, ...]
 
