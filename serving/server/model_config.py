@@ -4,14 +4,15 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 from google.protobuf import text_format
 from tensorflow_serving.config import file_system_storage_path_source_pb2, model_server_config_pb2
 
 PLATFORM = "tensorflow"
 
-ModelConfig = model_server_config_pb2.ModelConfig
-VersionPolicy = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
+ModelConfig: TypeAlias = model_server_config_pb2.ModelConfig
+VersionPolicy: TypeAlias = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
 
 
 class ModelConfigError(ValueError):
