@@ -1,0 +1,136 @@
+"""The grid that every sorting operator passes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer.sorting.neural_sort import neural_sort
+from trainer.sorting.soft_sort import soft_sort
+
+VECTORS = Path(__file__).resolve().parents[2] / "vectors"
+OPERATORS = {"neural_sort": neural_sort, "soft_sort": soft_sort}
+
+pytestmark = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
+
+
+def _gradient(operator, scores, k, where, upstream):
+    scores = tf.constant(scores)
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        survival = operator(scores, k, where=where, temperature=2.0)
+        out = tf.where(where, survival.log_head, 0.0) - 3 * tf.where(where, survival.log_tail, 0.0)
+        loss = tf.reduce_sum(upstream * tf.maximum(out, -1e9))
+    return tape.gradient(loss, scores).numpy()
+
+
+@pytest.mark.parametrize("temperature", [1, 50])
+@pytest.mark.parametrize("name", ["two_n8_seed0", "two_n40_seed1_scale10"])
+def test_head_is_that_of_the_reference_matrix(operator, name, temperature):
+    vectors = np.load(VECTORS / f"{name}.npz")
+    sort = "neuralsort" if operator is neural_sort else "softsort"
+    matrix = vectors[f"P_{sort}_retrieval_tau{temperature}"].astype(np.float64)
+    survival = operator(vectors["logits_retrieval"], 3, temperature=temperature)
+    np.testing.assert_allclose(survival.head, matrix[:, :3].sum(1) / matrix.sum(1), rtol=2e-5, atol=1e-6)
+    np.testing.assert_allclose(survival.tail, matrix[:, 3:].sum(1) / matrix.sum(1), rtol=2e-5, atol=1e-6)
+
+
+def test_a_cold_sort_is_the_hard_top_k(operator):
+    survival = operator(tf.constant([0.3, -2.0, 5.0, 1.0]), 2, temperature=1e-3)
+    np.testing.assert_allclose(survival.head, [0, 0, 1, 1], atol=1e-6)
+    np.testing.assert_allclose(survival.tail, [1, 1, 0, 0], atol=1e-6)
+
+
+def test_ties_survive_equally(operator):
+    head = operator(tf.zeros([5]), 2, temperature=1.0).head
+    np.testing.assert_allclose(head, [0.4] * 5, rtol=1e-6)
+
+
+def test_each_list_may_have_its_own_k_and_temperature(operator):
+    scores = np.random.default_rng(1).normal(size=[3, 6]).astype(np.float32)
+    sizes, temperatures = [1, 6, 4], [0.5, 1.0, 20.0]
+    together = operator(scores, tf.constant(sizes), temperature=tf.constant(temperatures)).head
+    for row, k, temperature, head in zip(scores, sizes, temperatures, together, strict=True):
+        np.testing.assert_allclose(operator(row, k, temperature=temperature).head, head, rtol=1e-5)
+    np.testing.assert_allclose(together[1], np.ones(6), rtol=1e-6)
+
+
+def test_padded_equals_compacted(operator):
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=9).astype(np.float32) * 3
+    where = np.array([1, 0, 1, 1, 0, 0, 1, 1, 1], bool)
+    upstream = rng.normal(size=9).astype(np.float32)
+    scores[~where] = [1e30, -1e30, np.nan]
+    padded = operator(scores, 2, where=where, temperature=2.0)
+    compact = operator(scores[where], 2, temperature=2.0)
+    np.testing.assert_allclose(padded.log_head.numpy()[where], compact.log_head, rtol=1e-5)
+    np.testing.assert_allclose(padded.log_tail.numpy()[where], compact.log_tail, rtol=1e-5)
+    assert (padded.head.numpy()[~where] == 0).all()
+    assert (padded.tail.numpy()[~where] == 0).all()
+    gradient = _gradient(operator, scores, 2, where, upstream)
+    assert (gradient[~where] == 0).all()
+    expected = _gradient(operator, scores[where], 2, np.ones(6, bool), upstream[where])
+    np.testing.assert_allclose(gradient[where], expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [0, 1, 4, 9])
+@pytest.mark.parametrize(
+    "scores",
+    [[1e4, -1e4, 1e4, 0.0], [7.0] * 4, [1e4, 1e4 + 1, 1e4 + 2, -1e4], [0.0, 1e-8, 1e-6, 1e-4]],
+    ids=["extreme", "equal", "offset", "close"],
+)
+@pytest.mark.parametrize("valid", [4, 3, 1, 0])
+def test_everything_is_finite(operator, scores, k, valid):
+    where = np.arange(4) < valid
+    survival = operator(tf.constant(scores), k, where=where, temperature=0.01)
+    assert np.isfinite(survival.log_head).all()
+    assert np.isfinite(survival.log_tail).all()
+    np.testing.assert_allclose(survival.head + survival.tail, where.astype(float), atol=1e-5)
+    gradient = _gradient(operator, scores, k, where, np.ones(4, np.float32))
+    assert np.isfinite(gradient).all()
+    assert (gradient[~where] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_half_precision_is_computed_in_float32(operator, dtype):
+    scores = tf.constant([[300.0, -200.0, 0.5, 7.0]], dtype)
+    survival = operator(scores, 2, temperature=0.1)
+    assert survival.log_head.dtype == tf.float32
+    np.testing.assert_allclose(survival.head, operator(tf.cast(scores, tf.float32), 2, temperature=0.1).head)
+
+
+def test_leading_batch_dimensions(operator):
+    scores = np.random.default_rng(3).normal(size=[2, 3, 5]).astype(np.float32)
+    k = np.array([[1, 2, 3], [4, 5, 0]])
+    head = operator(scores, tf.constant(k)).head
+    flat = operator(scores.reshape(6, 5), tf.constant(k.reshape(6))).head
+    np.testing.assert_allclose(head, tf.reshape(flat, [2, 3, 5]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["tf.function", "xla"])
+def test_compiled_equals_eager(operator, jit_compile):
+    scores = np.random.default_rng(4).normal(size=[3, 7]).astype(np.float32)
+    where = np.arange(7) < np.array([[7], [4], [0]])
+    compiled = tf.function(operator, jit_compile=jit_compile)
+    head = compiled(tf.constant(scores), 3, where=tf.constant(where), temperature=5.0).head
+    np.testing.assert_allclose(head, operator(scores, 3, where=where, temperature=5.0).head, rtol=1e-4, atol=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_permuting_the_items_permutes_their_survival(operator, seed):
+    rng = np.random.default_rng(seed)
+    scores, order = rng.normal(size=8).astype(np.float32) * 4, rng.permutation(8)
+    where = rng.random(8) < 0.8
+    survival = operator(scores, 3, where=where, temperature=3.0).head.numpy()
+    permuted = operator(scores[order], 3, where=where[order], temperature=3.0).head.numpy()
+    np.testing.assert_allclose(permuted, survival[order], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0])
+def test_temperature_must_be_positive(operator, temperature):
+    with pytest.raises(ValueError, match=rf"`temperature` must be positive. Received: temperature={temperature}"):
+        operator(tf.zeros([3]), 1, temperature=temperature)
