@@ -1,0 +1,96 @@
+"""The typed record of an experiment: which data, which features, which training, which gates."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.overrides import override
+from pipeline.splits import SplitConfig
+from trainer.config import TrainerConfig
+from trainer.config_json import from_json, to_json
+from trainer.evaluation.config import EvaluationConfig
+from trainer.features import FeatureSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class AdapterConfig:
+    """The adapter that reads the data set.
+
+    Args:
+      kind: `"recflow"`, `"kuairand"`, or the path of an adapter class such as `"my_package.MyAdapter"`.
+      options: its arguments other than the data folder; plain JSON values.
+    """
+
+    kind: str
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingValidationConfig:
+    """What the candidate's server is asked before it is pushed.
+
+    Args:
+      num_requests: logged requests that are sent.
+      k: items asked for in each.
+      tolerance: largest allowed difference of two scores, relative to `max(1, |score|)`.
+      timeout_s: limit for the server's start and for each call.
+    """
+
+    num_requests: int = 32
+    k: int = 50
+    tolerance: float = 1e-5
+    timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if getattr(self, field.name) <= 0:
+                raise ValueError(f"`{field.name}` must be positive. Received: {field.name}={getattr(self, field.name)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+    """One experiment.
+
+    Args:
+      name: names the pipeline and its folder.
+      description: what it follows, the number to expect, hardware and minutes.
+      adapter: reads the data set.
+      features: what a request and an item carry.
+      splits: the days of each split.
+      trainer: the cascade and its training.
+      evaluation: what is measured and what a release must reach.
+      serving_validation: what is asked of the candidate's server.
+      schema_dir: folder of curated schemas, `requests.pbtxt` and `catalogue.pbtxt`: a path, or the name of a folder
+        of `pipeline/schemas`. `None` infers the schemas from the data, which then cannot be anomalous.
+    """
+
+    name: str
+    description: str
+    adapter: AdapterConfig
+    features: FeatureSpec
+    splits: SplitConfig = dataclasses.field(default_factory=SplitConfig)
+    trainer: TrainerConfig = dataclasses.field(default_factory=TrainerConfig)
+    evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
+    serving_validation: ServingValidationConfig = ServingValidationConfig()
+    schema_dir: str | None = None
+
+    def with_overrides(self, values: Mapping[str, str]) -> "ExperimentConfig":
+        """Returns a copy with some values replaced, such as `{"trainer.epochs": "3"}`.
+
+        Raises:
+          ValueError: an unknown key (the message names the nearest one) or a value of another type.
+        """
+        return override(self, values)
+
+    def to_json(self) -> str:
+        """Returns JSON text that `from_json` reads back equal."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ExperimentConfig":
+        """Reads what `to_json` wrote.
+
+        Raises:
+          ValueError: a key is unknown, missing or of another type.
+        """
+        return from_json(cls, text)

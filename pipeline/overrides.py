@@ -1,0 +1,108 @@
+"""Dotted `KEY=VALUE` overrides of a frozen configuration, with the types that its fields declare."""
+
+import dataclasses
+import difflib
+import json
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def override(config: T, values: Mapping[str, str]) -> T:
+    """Returns a copy of a dataclass with some values replaced.
+
+    Args:
+      config: a frozen dataclass; it may nest dataclasses, tuples of them and dictionaries.
+      values: dotted key (`"trainer.epochs"`, `"trainer.stages.1.capacity"`, `"adapter.options.path"`) to the text of
+        the value. A tuple of plain values is separated by commas, `none` is `None`.
+
+    Raises:
+      ValueError: the key does not exist (the message names the nearest one), or the value is of another type.
+    """
+    for key, text in values.items():
+        config = _replace(config, type(config), key.split("."), key, text, keys(config))
+    return config
+
+
+def keys(config: Any, prefix: str = "") -> list[str]:
+    """Returns the dotted keys of a configuration's plain values."""
+    found: list[str] = []
+    if dataclasses.is_dataclass(config):
+        items = [(field.name, getattr(config, field.name)) for field in dataclasses.fields(config)]
+    elif isinstance(config, Mapping):
+        items = list(config.items())
+    elif isinstance(config, tuple) and config and dataclasses.is_dataclass(config[0]):
+        items = [(str(index), item) for index, item in enumerate(config)]
+    else:
+        return [prefix.removesuffix(".")]
+    for name, value in items:
+        found += keys(value, f"{prefix}{name}.")
+    return found
+
+
+def _replace(value: Any, hint: Any, path: list[str], key: str, text: str, known: list[str]) -> Any:
+    if not path:
+        return _parse(hint, text, key)
+    name, rest = path[0], path[1:]
+    if dataclasses.is_dataclass(value):
+        hints = typing.get_type_hints(type(value))
+        if name in {field.name for field in dataclasses.fields(value)}:
+            new = _replace(getattr(value, name), hints[name], rest, key, text, known)
+            return dataclasses.replace(value, **{name: new})  # type: ignore[type-var]
+    elif isinstance(value, Mapping) and not rest:
+        return {**value, name: _parse_free(text)}
+    elif isinstance(value, tuple) and name.isdecimal() and int(name) < len(value):
+        index = int(name)
+        new = _replace(value[index], type(value[index]), rest, key, text, known)
+        return (*value[:index], new, *value[index + 1 :])
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    raise ValueError(f"There is no key `{key}`. Did you mean `{nearest[0]}`?")
+
+
+def _parse(hint: Any, text: str, key: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if type(None) in arguments and text.lower() == "none":
+            return None
+        candidates = [argument for argument in arguments if argument is not type(None)]
+        for candidate in sorted(candidates, key=lambda candidate: candidate is str):
+            try:
+                return _parse(candidate, text, key)
+            except ValueError:
+                continue
+    elif origin is typing.Literal and text in arguments:
+        return text
+    elif origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return tuple(_parse(arguments[0], part.strip(), key) for part in text.split(",") if part.strip())
+    elif hint is bool and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    elif hint is str:
+        return text
+    elif hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            pass
+    raise ValueError(f"`{key}` must be {_describe(hint)}. Received: {key}={text!r}")
+
+
+def _parse_free(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _describe(hint: Any) -> str:
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is typing.Literal:
+        return f"one of {', '.join(map(repr, arguments))}"
+    if typing.get_origin(hint) is tuple:
+        return f"{_describe(arguments[0])} values separated by commas"
+    if arguments:
+        return " or ".join(_describe(argument) for argument in arguments)
+    names = {int: "an integer", float: "a number", bool: "true or false", str: "text", type(None): "none"}
+    return names.get(hint, f"set by the keys below it ({getattr(hint, '__name__', hint)})")

@@ -1,0 +1,122 @@
+"""The pipeline: from request logs and a catalogue to a pushed release."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from tfx.components import SchemaGen, StatisticsGen, Transform
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+
+from components.example_gen.adapters import adapter_path, declare_adapter, load_adapter
+from components.example_gen.component import CatalogueExampleGen, RequestExampleGen
+from components.example_gen.fingerprint import fingerprint
+from components.strict_example_validator.component import StrictExampleValidator
+from pipeline.experiment import ExperimentConfig
+from pipeline.source_hash import source_hash
+from trainer.config_json import to_json
+
+BEAM_PIPELINE_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
+_SCHEMAS = Path(__file__).parent / "schemas"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Data:
+    """One data set's way from examples to Transform."""
+
+    example_gen: BaseNode
+    statistics_gen: StatisticsGen
+    schema_gen: BaseNode
+    validator: StrictExampleValidator
+    transform: Transform
+
+    @property
+    def nodes(self) -> tuple[BaseNode, ...]:
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+
+
+def create_pipeline(
+    experiment: ExperimentConfig,
+    *,
+    data_dir: Path,
+    root: Path,
+    serving_base: Path,
+    beam_pipeline_args: Sequence[str] = BEAM_PIPELINE_ARGS,
+) -> Pipeline:
+    """Creates the pipeline of an experiment with its metadata in `<root>/metadata.sqlite`.
+
+    Args:
+      experiment: what to run.
+      data_dir: folder of the raw logs.
+      root: folder of artifacts and metadata.
+      serving_base: folder that releases are pushed to.
+      beam_pipeline_args: arguments of every Beam job.
+
+    Raises:
+      DataError: the folder does not hold the data set.
+      ValueError: the adapter's options, the splits or the schema folder do not fit.
+    """
+    return Pipeline(
+        pipeline_name=experiment.name,
+        pipeline_root=str(root / "artifacts"),
+        components=list(create_components(experiment, data_dir=data_dir, serving_base=serving_base)),
+        enable_cache=True,
+        metadata_connection_config=sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
+        beam_pipeline_args=list(beam_pipeline_args),
+    )
+
+
+def create_components(experiment: ExperimentConfig, *, data_dir: Path, serving_base: Path) -> tuple[BaseNode, ...]:
+    """Creates the components of an experiment; see `create_pipeline`."""
+    requests, catalogue = _create_data(experiment, data_dir)
+    return (*requests.nodes, *catalogue.nodes)
+
+
+def _create_data(experiment: ExperimentConfig, data_dir: Path) -> tuple[_Data, _Data]:
+    kind, options = experiment.adapter.kind, {"data_dir": str(data_dir), **experiment.adapter.options}
+    declaration = declare_adapter(kind, options)
+    adapter = load_adapter(declaration)
+    splits = experiment.splits.resolve(adapter.days())
+    days = tuple(day for split in splits.values() for day in split)
+    read = {
+        "adapter": declaration,
+        "fingerprint": fingerprint(adapter.files(days)),
+        "source_hash": source_hash("components.example_gen.executor", adapter_path(kind).rpartition(".")[0]),
+    }
+    return (
+        _process(experiment, "Request", "requests", RequestExampleGen(splits=splits, **read)),
+        _process(experiment, "Catalogue", "catalogue", CatalogueExampleGen(days=sorted(days), **read)),
+    )
+
+
+def _process(experiment: ExperimentConfig, prefix: str, schema: str, example_gen: BaseNode) -> _Data:
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"]).with_id(f"{prefix}StatisticsGen")
+    if experiment.schema_dir is None:
+        schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"], infer_feature_shape=False)
+    else:
+        schema_gen = ImportSchemaGen(schema_file=str(_schema_file(experiment.schema_dir, f"{schema}.pbtxt")))
+    schema_gen = schema_gen.with_id(f"{prefix}SchemaGen")
+    validator = StrictExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
+    ).with_id(f"{prefix}ExampleValidator")
+    transform = Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_gen.outputs["schema"],
+        preprocessing_fn=f"trainer.preprocessing.{prefix.lower()}_preprocessing_fn",
+        custom_config={
+            "features": to_json(experiment.features),
+            "source_hash": source_hash("trainer.preprocessing"),
+        },
+    ).with_id(f"{prefix}Transform")
+    # Nothing is made of data that the validator refuses.
+    transform.add_upstream_node(validator)
+    return _Data(example_gen, statistics_gen, schema_gen, validator, transform)
+
+
+def _schema_file(schema_dir: str, name: str) -> Path:
+    for folder in (_SCHEMAS / schema_dir, Path(schema_dir)):
+        if (folder / name).is_file():
+            return (folder / name).resolve()
+    raise ValueError(f"`schema_dir` must hold {name}. Received: schema_dir={schema_dir!r}")
