@@ -109,7 +109,7 @@ def read_exposures(
 def _read_timed(path: Path, log: LogFile, time_zone: datetime.tzinfo) -> pd.DataFrame:
     table = read_table(path, _TIMED)
     dates = pd.to_datetime(table["date"].astype(str), format="%Y%m%d", errors="coerce")
-    held = (dates >= log.first_day) & (dates <= log.last_day)
+    held = dates.between(pd.Timestamp(log.first_day), pd.Timestamp(log.last_day))
     if not held.all():
         row = int((~held).to_numpy().argmax())
         raise DataError(

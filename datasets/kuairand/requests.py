@@ -76,9 +76,9 @@ class RequestBuilder:
         popular, uniform = self._samplers(ordinal)
         rows = np.flatnonzero((self.exposures.day == ordinal) & (self.exposures.user % count == index))
         users, starts = np.unique(self.exposures.user[rows], return_index=True)
-        ends = rows[np.append(starts[1:], len(rows)) - 1] + 1 if len(rows) else starts
-        firsts = np.searchsorted(self.exposures.user, users)
-        for user, first, start, end in zip(users, firsts, rows[starts], ends, strict=True):
+        ends = rows[np.append(starts[1:], len(rows)) - 1] + 1 if len(rows) else rows
+        for user, start, end in zip(users, rows[starts], ends, strict=True):
+            first = int(np.searchsorted(self.exposures.user, user))
             known = int(np.searchsorted(self.users.user_ids, user))
             has_features = known < len(self.users.user_ids) and self.users.user_ids[known] == user
             features = self.users.records[known] if has_features else self.users.unknown
@@ -99,7 +99,7 @@ class RequestBuilder:
                     "user_id": [str(user)],
                     "request_time_ms": [self._time_ms(int(start))],
                     **features,
-                    **self._history(int(first), history_end),
+                    **self._history(first, history_end),
                     **self._candidates(exposed, negatives),
                     **({"exclude_item_id": self.item_ids[exclude].tolist()} if len(exclude) else {}),
                 }
