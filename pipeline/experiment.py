@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from datasets.simulator import SimulatorConfig
 from pipeline.overrides import override
 from pipeline.splits import SplitConfig
 from trainer.config import TrainerConfig
@@ -62,6 +63,7 @@ class ExperimentConfig:
       serving_validation: what is asked of the candidate's server.
       schema_dir: folder of curated schemas, `requests.pbtxt` and `catalogue.pbtxt`: a path, or the name of a folder
         of `pipeline/schemas`. `None` infers the schemas from the data, which then cannot be anomalous.
+      simulation: the world that `lcron simulate` writes logs of, if the experiment has one.
     """
 
     name: str
@@ -73,6 +75,7 @@ class ExperimentConfig:
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     serving_validation: ServingValidationConfig = ServingValidationConfig()
     schema_dir: str | None = None
+    simulation: SimulatorConfig | None = None
 
     def with_overrides(self, values: Mapping[str, str]) -> "ExperimentConfig":
         """Returns a copy with some values replaced, such as `{"trainer.epochs": "3"}`.

@@ -1,0 +1,85 @@
+"""KuaiRand-Pure: real exposures of a short-video app, every video of the catalogue a candidate.
+
+Trained on 8 to 28 April 2022, watched on 29 and 30 April, tested on 1 to 8 May. A request is a user and a day, its
+ground truth the videos viewed long that day; what the user was exposed to before is excluded, as serving does it.
+
+    lcron run --config kuairand --data KuaiRand-Pure/data
+"""
+
+import dataclasses
+
+from pipeline.experiment import AdapterConfig, ExperimentConfig
+from pipeline.splits import SplitConfig
+from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.evaluation.config import EvaluationConfig
+from trainer.evaluation.gate import Gate
+from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+
+FEATURES = FeatureSpec(
+    request=(
+        Categorical("user_id", min_count=2),
+        Categorical("user_active_degree"),
+        Categorical("is_live_streamer"),
+        Categorical("is_video_author"),
+        Categorical("follow_user_num_range"),
+        Categorical("fans_user_num_range"),
+        Categorical("friend_user_num_range"),
+        Categorical("register_days_range"),
+        Timestamp("request_time_ms"),
+    ),
+    item=(
+        Categorical("author_id", min_count=2),
+        Categorical("video_type"),
+        Categorical("upload_type"),
+        Categorical("music_type"),
+        Categorical("tag"),
+        Numeric("video_duration_ms", dtype="int64"),
+        Numeric("upload_time_ms", dtype="int64"),
+    ),
+    history=(HistoryFeature("grade", 5),),
+    history_size=50,
+    list_size=40,
+    ground_truth_stage=2,
+    time_zone="Asia/Shanghai",
+)
+
+
+def config() -> ExperimentConfig:
+    """The whole data set."""
+    return ExperimentConfig(
+        name="kuairand",
+        description="KuaiRand-Pure, whole catalogue, long views as ground truth",
+        adapter=AdapterConfig("kuairand", {"time_zone": FEATURES.time_zone, "history_size": FEATURES.history_size}),
+        features=FEATURES,
+        splits=SplitConfig(
+            train_days="2022-04-08..2022-04-28",
+            eval_days="2022-04-29..2022-04-30",
+            test_days="2022-05-01..2022-05-08",
+        ),
+        trainer=TrainerConfig(
+            stages=(
+                StageConfig("retrieval", "two_tower", capacity=500, list_capacity=30, output_dim=64),
+                StageConfig("ranking", "din", capacity=100, list_capacity=20),
+            ),
+            loss=LossConfig(num_sampled_negatives=2048, positive_weights=(0.0, 0.5, 0.7, 1.0, 1.0)),
+            item_embedding_dim=64,
+            epochs=3,
+            batch_size=256,
+        ),
+        evaluation=EvaluationConfig(
+            ks=(10, 50, 100), ground_truth_stage=2, exposure_stage=1, gate=Gate(metric="recall@100")
+        ),
+    )
+
+
+def smoke() -> ExperimentConfig:
+    """One short pass over the last training days."""
+    full = config()
+    return dataclasses.replace(
+        full,
+        splits=dataclasses.replace(
+            full.splits, train_days="2022-04-27..2022-04-28", test_days="2022-05-01..2022-05-01"
+        ),
+        trainer=dataclasses.replace(full.trainer, epochs=1),
+        evaluation=dataclasses.replace(full.evaluation, max_requests=2_000, gate=Gate(popularity_factor=None)),
+    )
