@@ -1,0 +1,85 @@
+"""JSON text of the project's frozen dataclasses, and back."""
+
+import dataclasses
+import json
+from typing import Any, TypeVar
+
+import dacite
+
+from trainer.features import Categorical, Feature, Numeric, Timestamp
+
+T = TypeVar("T")
+
+_KINDS = {"categorical": Categorical, "numeric": Numeric, "timestamp": Timestamp}
+
+
+def to_json(value: Any) -> str:
+    """Writes a dataclass as JSON; `from_json` of its class reads it back equal.
+
+    Args:
+      value: an instance of a dataclass of numbers, strings, tuples and such dataclasses. A feature of a
+        `FeatureSpec` gets the key `kind`: `"categorical"`, `"numeric"` or `"timestamp"`.
+
+    Returns:
+      One line of JSON text with sorted keys.
+    """
+    return json.dumps(to_plain(value), sort_keys=True)
+
+
+def to_plain(value: Any) -> Any:
+    """The value as dictionaries, lists, numbers and strings, as `to_json` writes it."""
+    if dataclasses.is_dataclass(value):
+        plain = {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        kinds = [kind for kind, cls in _KINDS.items() if type(value) is cls]
+        return plain | ({"kind": kinds[0]} if kinds else {})
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def from_json(cls: type[T], text: str) -> T:
+    """Reads what `to_json` wrote. Keys that are left out take their defaults; unknown keys are refused.
+
+    Args:
+      cls: the dataclass to build.
+      text: JSON text of an object.
+
+    Returns:
+      An instance of `cls`.
+
+    Raises:
+      ValueError: the text is no JSON object, or a key is unknown, missing or of another type.
+    """
+    try:
+        plain = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{cls.__name__} must be JSON text. Received: {text[:80]!r} ({error})") from error
+    return from_plain(cls, plain)
+
+
+def from_plain(cls: type[T], plain: Any) -> T:
+    """Builds the dataclass from what `to_plain` returns; raises as `from_json` does."""
+    if not isinstance(plain, dict):
+        raise ValueError(f"{cls.__name__} must be a JSON object. Received: {plain!r}")
+    hooks = {Feature: _feature, float: _number}
+    try:
+        return dacite.from_dict(cls, plain, dacite.Config(strict=True, cast=[tuple], type_hooks=hooks))
+    except dacite.DaciteError as error:
+        raise ValueError(f"{cls.__name__}: {error}") from error
+
+
+def _feature(plain: Any) -> Any:
+    if not isinstance(plain, dict):
+        return plain
+    kind = plain.get("kind")
+    if kind not in _KINDS:
+        raise ValueError(
+            f"The `kind` of feature {plain.get('name')!r} must be one of {sorted(_KINDS)}. Received: {kind!r}"
+        )
+    return from_plain(_KINDS[kind], {key: value for key, value in plain.items() if key != "kind"})
+
+
+def _number(value: Any) -> Any:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
