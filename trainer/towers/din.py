@@ -37,7 +37,7 @@ class Din(Tower):
         super().__init__(**kwargs)
         self.event_attention = tf.keras.layers.Dense(self.attention_units)
         self.item_attention = tf.keras.layers.Dense(self.attention_units, use_bias=False)
-        self.attention_logit = tf.keras.layers.Dense(1)
+        self.attention_logit = tf.keras.layers.Dense(1, use_bias=False)
         self.network = RequestItemMlp(self.hidden_units)
 
     def encode_request(self, batch: Batch) -> DinState:

@@ -1,0 +1,180 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.cascade_model import CascadeModel
+from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
+from trainer.item_table import ItemTable
+from trainer.losses.lcron import lcron_loss
+
+NUM_ITEMS, NUM_TOPICS, NUM_REQUESTS = 60, 4, 256
+FEATURES = FeatureSpec(history=(HistoryFeature("grade", 3),), history_size=6, list_size=12)
+REQUEST_FEATURES = (EncodedFeature("country", 3, 4),)
+STAGES = (
+    StageConfig("retrieval", "two_tower", 40, list_capacity=8, hidden_units=(16,), output_dim=8),
+    StageConfig("prerank", "mlp", 30, list_capacity=5, hidden_units=(16,)),
+    StageConfig("ranking", "din", 20, list_capacity=None, hidden_units=(16,), attention_units=8),
+)
+CONFIG = TrainerConfig(
+    stages=STAGES, loss=LossConfig(num_sampled_negatives=20), item_embedding_dim=8, batch_size=32, learning_rate=1e-2
+)
+
+
+@pytest.fixture(scope="module")
+def topic():
+    return np.random.default_rng(0).integers(0, NUM_TOPICS, NUM_ITEMS + 1)
+
+
+@pytest.fixture(scope="module")
+def requests(topic):
+    """Requests that want the items of one topic, which is that of their history."""
+    rng = np.random.default_rng(1)
+    wanted = rng.integers(0, NUM_TOPICS, [NUM_REQUESTS, 1])
+    items = np.arange(1, NUM_ITEMS + 1)
+    history = np.stack([rng.choice(items[topic[1:] == t], FEATURES.history_size) for t in wanted[:, 0]])
+    history_where = np.arange(FEATURES.history_size) < rng.integers(1, 7, [NUM_REQUESTS, 1])
+    where = np.arange(FEATURES.list_size) < rng.integers(6, 13, [NUM_REQUESTS, 1])
+    candidates = np.stack([rng.choice(items, FEATURES.list_size, replace=False) for _ in wanted]) * where
+    ground_truth = (topic[candidates] == wanted) & where
+    return {
+        "country": rng.integers(0, 3, NUM_REQUESTS).astype(np.int32),
+        "history_item": (history * history_where).astype(np.int32),
+        "history_where": history_where,
+        "history_grade": rng.integers(0, 3, history.shape).astype(np.int32),
+        "candidate_item": candidates.astype(np.int32),
+        "where": where,
+        "labels": ground_truth.astype(np.float32),
+        "ground_truth": ground_truth,
+    }
+
+
+def _model(topic, requests, config=CONFIG, *, knows_frequency=True):
+    tf.keras.utils.set_random_seed(5)
+    table = ItemTable(
+        [b"%d" % item for item in range(NUM_ITEMS)],
+        topic[:, np.newaxis],
+        (EncodedFeature("topic", NUM_TOPICS, 4),),
+    )
+    shown = requests["candidate_item"][requests["ground_truth"]]
+    with np.errstate(divide="ignore"):
+        log_frequency = np.log(np.bincount(shown, minlength=NUM_ITEMS + 1) / len(shown))
+    model = CascadeModel(config, FEATURES, REQUEST_FEATURES, table, log_frequency if knows_frequency else None)
+    model.compile()
+    model(next(iter(_batches(requests))))  # builds the weights
+    return model
+
+
+def _batches(requests, batch_size=32):
+    return tf.data.Dataset.from_tensor_slices(requests).batch(batch_size)
+
+
+def test_training_raises_end_to_end_recall_and_lowers_every_loss(topic, requests):
+    model = _model(topic, requests)
+    before = model.evaluate(_batches(requests), return_dict=True, verbose=0)
+    history = model.fit(_batches(requests), epochs=8, verbose=0).history
+    after = model.evaluate(_batches(requests), return_dict=True, verbose=0)
+    assert before["end_to_end_recall"] < 0.6
+    assert after["end_to_end_recall"] > 0.9
+    for name in ("end_to_end_loss", "retrieval_loss", "prerank_loss", "ranking_loss", "catalogue_loss"):
+        assert after[name] < before[name]
+    for stage in STAGES:
+        assert after[f"{stage.name}_recall"] > 0.9
+        assert after[f"{stage.name}_loss_weight"] > 0.5  # 1 / (2 · loss) in the end, and the loss is below one
+    assert set(history) == set(after)
+
+
+def test_losses_add_up(topic, requests):
+    loss = dataclasses.replace(CONFIG.loss, sampled_softmax_weight=0.25)
+    model = _model(topic, requests, dataclasses.replace(CONFIG, loss=loss))
+    model.log_variances.assign([0.5, 0.0, -0.5])
+    logs = model.evaluate(_batches(requests, NUM_REQUESTS), return_dict=True, verbose=0)
+    expected = logs["end_to_end_loss"] + 0.25 * logs["catalogue_loss"]
+    for name, log_variance in (("retrieval", 0.5), ("prerank", 0.0), ("ranking", -0.5)):
+        assert logs[f"{name}_loss_weight"] == pytest.approx(0.5 * np.exp(-log_variance))
+        expected += logs[f"{name}_loss_weight"] * logs[f"{name}_loss"] + 0.5 * log_variance
+    assert logs["total_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("use_list_capacities", [False, True])
+def test_lcron_terms_are_those_of_the_scores(topic, requests, use_list_capacities):
+    loss = dataclasses.replace(CONFIG.loss, sampled_softmax_weight=0.0, use_list_capacities=use_list_capacities)
+    model = _model(topic, requests, dataclasses.replace(CONFIG, loss=loss))
+    batch = next(iter(_batches(requests)))
+    expected = lcron_loss(
+        model.score(batch),
+        batch["ground_truth"],
+        where=batch["where"],
+        capacities=[8, 5, None] if use_list_capacities else None,
+        temperature=50.0 * batch["where"].numpy().sum(axis=1) / 40,
+    )
+    assert float(model.compute_loss(batch)) == pytest.approx(float(expected.total), rel=1e-5)
+    assert "catalogue_loss" not in [metric.name for metric in model.metrics]
+
+
+def test_both_optimisers_step_their_own_variables(topic, requests):
+    config = dataclasses.replace(CONFIG, learning_rate=1e-9, weight_learning_rate=0.1)
+    model = _model(topic, requests, config)
+    batch = next(iter(_batches(requests)))
+    network = model.stages[0].item_network.get_weights()
+    model.train_step(batch)
+    np.testing.assert_allclose(np.abs(model.log_variances), [0.1] * 3, rtol=1e-3)  # Adam's first step
+    for before, after in zip(network, model.stages[0].item_network.get_weights(), strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-7)
+    assert model.optimizer.iterations == model.weight_optimizer.iterations == 1
+
+
+def test_stages_share_no_variables(topic, requests):
+    model = _model(topic, requests)
+    owned = [{id(variable) for variable in stage.variables} for stage in model.stages]
+    assert not owned[0] & owned[1]
+    assert not owned[1] & owned[2]
+    assert [stage.name for stage in model.stages] == ["retrieval", "prerank", "ranking"]
+
+
+def test_graded_positives_weigh_as_the_config_says(topic, requests):
+    loss = dataclasses.replace(CONFIG.loss, positive_weights=(0.0, 1.0))
+    graded = _model(topic, requests, dataclasses.replace(CONFIG, loss=loss))
+    plain = _model(topic, requests)
+    batch = next(iter(_batches(requests)))  # its labels are 1 on the ground truth and 0 elsewhere
+    assert float(graded.compute_loss(batch)) == pytest.approx(float(plain.compute_loss(batch)), rel=1e-6)
+    batch["labels"] += 1.0
+    assert float(graded.compute_loss(batch)) != pytest.approx(float(plain.compute_loss(batch)), rel=1e-3)
+
+
+def test_a_batch_without_ground_truth_teaches_nothing(topic, requests):
+    model = _model(topic, requests)
+    batch = next(iter(_batches(requests)))
+    batch["ground_truth"] = tf.zeros_like(batch["ground_truth"])
+    assert float(model.compute_loss(batch)) == 0
+    logs = model.train_step(batch)
+    assert all(np.isfinite(value) for value in logs.values())
+
+
+def test_unknown_frequency(topic, requests):
+    model = _model(topic, requests, knows_frequency=False)
+    logs = model.fit(_batches(requests), epochs=1, verbose=0).history
+    assert np.isfinite(logs["catalogue_loss"][0])
+
+
+def test_checkpoint_restores_scores_and_training_state(topic, requests, tmp_path):
+    model = _model(topic, requests)
+    model.fit(_batches(requests), epochs=1, verbose=0)
+    batch = next(iter(_batches(requests)))
+    model.save_weights(str(tmp_path / "weights"))
+    restored = _model(np.zeros_like(topic), requests)
+    restored.load_weights(str(tmp_path / "weights"))
+    for expected, scores in zip(model.score(batch), restored.score(batch), strict=True):
+        np.testing.assert_array_equal(scores, expected)
+    np.testing.assert_array_equal(restored.log_variances, model.log_variances)
+
+
+def test_same_seed_same_model(topic, requests):
+    config = dataclasses.replace(CONFIG, stages=STAGES[:2])
+    first, second = (
+        _model(topic, requests, config).fit(_batches(requests), epochs=1, verbose=0).history["total_loss"]
+        for _ in range(2)
+    )
+    assert first == pytest.approx(second, rel=1e-4)
