@@ -1,0 +1,221 @@
+"""A tiny data set through the real Transform, and a candidate release trained on it, once per session."""
+
+import dataclasses
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.config_json import to_json
+from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+
+NUM_ITEMS = 60
+NUM_USERS = 20
+NUM_CATEGORIES = 4
+GROUND_TRUTH_STAGE = 2
+START_MS = 1_700_000_000_000
+
+FEATURES = FeatureSpec(
+    request=(
+        Categorical("user_id", embedding_dim=4),
+        Categorical("age", dtype="int64", embedding_dim=2),
+        Numeric("activity", num_buckets=4, embedding_dim=2),
+        Timestamp("request_time_ms", embedding_dim=2),
+    ),
+    item=(
+        Categorical("category", embedding_dim=4),
+        Numeric("duration_ms", dtype="int64", num_buckets=3, embedding_dim=2),
+    ),
+    history=(HistoryFeature("grade", cardinality=4, embedding_dim=2),),
+    history_size=6,
+    list_size=8,
+    ground_truth_stage=GROUND_TRUTH_STAGE,
+)
+
+CONFIG = TrainerConfig(
+    stages=(
+        StageConfig("retrieval", "two_tower", 20, list_capacity=4, hidden_units=(8,), output_dim=4),
+        StageConfig("ranking", "din", 10, list_capacity=3, hidden_units=(8,), attention_units=4),
+    ),
+    loss=LossConfig(num_sampled_negatives=16),
+    item_embedding_dim=4,
+    epochs=2,
+    batch_size=16,
+    learning_rate=1e-2,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TransformedData:
+    """Raw and transformed examples of the tiny data set, as the pipeline would leave them."""
+
+    features: FeatureSpec
+    catalogue: list[bytes]
+    train_requests: list[bytes]
+    eval_requests: list[bytes]
+    request_transform_dir: str
+    catalogue_transform_dir: str
+    catalogue_files: list[str]
+    train_files: list[str]
+    eval_files: list[str]
+
+    def training_arguments(self) -> dict[str, Any]:
+        """What `train` takes of it."""
+        names = ["request_transform_dir", "catalogue_transform_dir", "catalogue_files", "train_files", "eval_files"]
+        return {name: getattr(self, name) for name in names}
+
+
+@pytest.fixture(scope="session")
+def transformed_data(tmp_path_factory: pytest.TempPathFactory) -> TransformedData:
+    """A hundred requests and sixty items, analysed and transformed by TensorFlow Transform."""
+    import tensorflow as tf
+
+    from trainer.preprocessing import catalogue_preprocessing_fn, request_preprocessing_fn
+
+    source = random.Random(1)
+    catalogue = [_example(_item(number, source)) for number in range(NUM_ITEMS)]
+    requests = [_example(_request(number, source)) for number in range(100)]
+    train, evaluation = requests[:80], requests[80:]
+
+    folder = tmp_path_factory.mktemp("transformed")
+    scalar = tf.io.FixedLenFeature([], tf.string)
+    catalogue_spec = {
+        "item_id": scalar,
+        "category": tf.io.VarLenFeature(tf.string),
+        "duration_ms": tf.io.FixedLenFeature([1], tf.int64),
+    }
+    request_spec = {
+        "request_id": scalar,
+        "user_id": scalar,
+        "request_time_ms": tf.io.FixedLenFeature([1], tf.int64),
+        "age": tf.io.VarLenFeature(tf.int64),
+        "activity": tf.io.VarLenFeature(tf.float32),
+        **{name: tf.io.VarLenFeature(tf.string) for name in ("history_item_id", "candidate_item_id")},
+        **{name: tf.io.VarLenFeature(tf.int64) for name in ("history_grade", "candidate_stage", "candidate_rank")},
+    }
+    catalogue_files = _transform(
+        catalogue_preprocessing_fn, catalogue_spec, folder / "catalogue", {"all": catalogue}, FEATURES
+    )
+    request_files = _transform(
+        request_preprocessing_fn, request_spec, folder / "requests", {"train": train, "eval": evaluation}, FEATURES
+    )
+    return TransformedData(
+        features=FEATURES,
+        catalogue=catalogue,
+        train_requests=train,
+        eval_requests=evaluation,
+        request_transform_dir=str(folder / "requests"),
+        catalogue_transform_dir=str(folder / "catalogue"),
+        catalogue_files=catalogue_files["all"],
+        train_files=request_files["train"],
+        eval_files=request_files["eval"],
+    )
+
+
+@pytest.fixture(scope="session")
+def candidate_dir(transformed_data: TransformedData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny trained candidate release of the stages `retrieval` (20 items) and `ranking` (10 items)."""
+    from trainer.training import train
+
+    folder = tmp_path_factory.mktemp("candidate")
+    arguments = transformed_data.training_arguments()
+    train(CONFIG, FEATURES, output_dir=str(folder / "release"), log_dir=str(folder / "logs"), **arguments)
+    return folder / "release"
+
+
+@pytest.fixture(scope="session")
+def candidate_requests(transformed_data: TransformedData) -> list[bytes]:
+    """Twenty raw request examples for the models of `candidate_dir`, serialized."""
+    return transformed_data.eval_requests
+
+
+def _item(number: int, source: random.Random) -> dict[str, list]:
+    item = {"item_id": [f"item_{number:02d}"], "duration_ms": [source.randrange(5_000, 60_000)]}
+    return item if number == 7 else {**item, "category": [f"category_{number % NUM_CATEGORIES}"]}
+
+
+def _request(number: int, source: random.Random) -> dict[str, list]:
+    """A user likes the items of one category; the last logged stage holds some of them."""
+    user = source.randrange(NUM_USERS)
+    liked = [f"item_{item:02d}" for item in range(user % NUM_CATEGORIES, NUM_ITEMS, NUM_CATEGORIES)]
+    others = [f"item_{item:02d}" for item in range(NUM_ITEMS) if f"item_{item:02d}" not in liked]
+    history = source.sample(liked, source.randrange(0, 9))
+    stages = [GROUND_TRUTH_STAGE] * 2 + [1] * 3 + [0] * source.randrange(1, 5)
+    candidates = source.sample(liked, 2) + source.sample(others, len(stages) - 2)
+    if number % 10 == 0:
+        candidates[-1] = "unknown_item"
+    logged = list(zip(candidates, stages, [1, 2, 1, 2, 3] + [0] * (len(stages) - 5), strict=True))
+    source.shuffle(logged)
+    request: dict[str, list] = {
+        "request_id": [f"request_{number}"],
+        "user_id": [f"user_{user}"],
+        "request_time_ms": [START_MS + number * 3_600_000],
+        "activity": [source.uniform(0, 10)],
+        "candidate_item_id": [item for item, _, _ in logged],
+        "candidate_stage": [stage for _, stage, _ in logged],
+        "candidate_rank": [rank for _, _, rank in logged],
+        "exclude_item_id": history[:2],
+        "history_item_id": history,
+        "history_grade": [source.randrange(4) for _ in history],
+    }
+    return request if number % 7 == 0 else {**request, "age": [20 + user % 5]}
+
+
+def _example(values: Mapping[str, list]) -> bytes:
+    import tensorflow as tf
+
+    feature = {}
+    for name, value in values.items():
+        if value and isinstance(value[0], str):
+            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[text.encode() for text in value]))
+        elif value and isinstance(value[0], float):
+            feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=value))
+        elif value:
+            feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=value))
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def _transform(
+    preprocessing_fn: Callable,
+    spec: Mapping[str, Any],
+    folder: Path,
+    splits: Mapping[str, Sequence[bytes]],
+    features: FeatureSpec,
+) -> dict[str, list[str]]:
+    """Analyses the first split and transforms all, in the way of the Transform component; returns their files."""
+    import apache_beam as beam
+    import tensorflow_transform.beam as tft_beam
+    from tensorflow_transform import TFTransformOutput
+    from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
+    from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+    from tfx_bsl.public import tfxio
+
+    schema = schema_utils.schema_from_feature_spec(spec)
+    source = tfxio.TFExampleBeamRecord(schema=schema, physical_format="inmem")
+    metadata = source.TensorAdapterConfig()
+    custom_config = {"features": to_json(features)}
+    first, *_ = splits
+    with beam.Pipeline() as pipeline, tft_beam.Context(temp_dir=str(folder / "temp")):
+        raw = {
+            split: pipeline | f"create_{split}" >> beam.Create(examples) | f"decode_{split}" >> source.BeamSource()
+            for split, examples in splits.items()
+        }
+        transform_fn = (raw[first], metadata) | tft_beam.AnalyzeDataset(
+            lambda inputs: preprocessing_fn(inputs, custom_config)
+        )
+        transform_fn | tft_beam.WriteTransformFn(str(folder))
+        for split, batches in raw.items():
+            data, _ = ((batches, metadata), transform_fn) | f"transform_{split}" >> tft_beam.TransformDataset(
+                output_record_batches=True
+            )
+            (
+                data
+                | f"encode_{split}" >> beam.FlatMapTuple(lambda batch, _: RecordBatchToExamplesEncoder().encode(batch))
+                | f"write_{split}" >> beam.io.WriteToTFRecord(str(folder / split), file_name_suffix=".gz")
+            )
+    raw_metadata_dir = str(folder / TFTransformOutput.RAW_METADATA_DIR)
+    metadata_io.write_metadata(dataset_metadata.DatasetMetadata(schema), raw_metadata_dir)
+    return {split: sorted(str(path) for path in folder.glob(f"{split}-*.gz")) for split in splits}

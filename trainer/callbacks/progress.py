@@ -1,0 +1,76 @@
+"""Lines that tell how a training run is going."""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import tabulate
+import tensorflow as tf
+
+from trainer.cascade_model import CascadeModel
+from trainer.config import TrainerConfig
+from trainer.training_record import EpochRecord
+
+Report = Callable[[str], None]
+
+_VALIDATION = "val_"
+
+
+class Progress(tf.keras.callbacks.Callback):
+    """Reports speed and the remaining time while an epoch runs, and the metrics after it.
+
+    Args:
+      report: gets one line at a time.
+      num_requests: requests of an epoch.
+      config: the training run.
+      interval_s: least time between two lines within an epoch.
+    """
+
+    def __init__(self, report: Report, num_requests: int, config: TrainerConfig, interval_s: float = 10.0) -> None:
+        super().__init__()
+        self.epochs: list[EpochRecord] = []
+        self._report = report
+        self._num_requests = num_requests
+        self._config = config
+        self._interval_s = interval_s
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._epoch = epoch + 1
+        self._start_s = self._last_s = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s < self._interval_s:
+            return
+        self._last_s = now_s
+        steps_per_s = (batch + 1) / (now_s - self._start_s)
+        num_steps = -(-self._num_requests // self._config.batch_size)
+        steps_left = num_steps * (self._config.epochs - self._epoch + 1) - (batch + 1)
+        self._report(
+            f"epoch {self._epoch}/{self._config.epochs} step {batch + 1}/{num_steps}: loss {logs['total_loss']:.4f}, "
+            f"{steps_per_s:.1f} step/s, {steps_per_s * self._config.batch_size:,.0f} requests/s, "
+            f"ETA {steps_left / steps_per_s:.0f} s"
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        duration_s = time.monotonic() - self._start_s
+        train = {name: float(value) for name, value in logs.items() if not name.startswith(_VALIDATION)}
+        validation = {
+            name.removeprefix(_VALIDATION): float(value) for name, value in logs.items() if name.startswith(_VALIDATION)
+        }
+        self.epochs.append(EpochRecord(self._epoch, duration_s, train, validation))
+        recalls = ", ".join(f"{name} {value:.4f}" for name, value in validation.items() if name.endswith("_recall"))
+        self._report(
+            f"epoch {self._epoch}/{self._config.epochs}: loss {train['total_loss']:.4f}, "
+            f"validation {recalls}, {duration_s:.1f} s"
+        )
+
+
+def parameter_table(model: CascadeModel) -> str:
+    """Lists the stages of a built model with the parameters of each."""
+    rows = []
+    for config, stage in zip(model.config.stages, model.stages, strict=True):
+        size = sum(int(np.prod(weight.shape)) for weight in stage.trainable_weights)
+        rows.append([config.name, config.tower, config.capacity, size])
+    rows.append(["total", "", None, sum(row[-1] for row in rows)])
+    return tabulate.tabulate(rows, ["stage", "tower", "capacity", "parameters"], intfmt=",")

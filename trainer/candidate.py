@@ -1,0 +1,172 @@
+"""The candidate release on disk: SavedModels, the Keras model's weights and a manifest."""
+
+import dataclasses
+import os
+import uuid
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.cascade_model import CascadeModel
+from trainer.config import TowerKind, TrainerConfig
+from trainer.config_json import from_json, to_json
+from trainer.export.export_models import export_models
+from trainer.features import EncodedFeature, FeatureSpec
+from trainer.item_lookup import read_item_ids, write_item_ids
+from trainer.item_table import ItemTable
+from trainer.request_batch import empty_batch
+from trainer.training_record import TrainingRecord
+
+MANIFEST = "manifest.json"
+MODELS = "models"
+CHECKPOINT = "checkpoint"
+
+_WEIGHTS = "weights"
+_ITEM_IDS = "item_ids.txt"
+_ITEM_TABLE = "item_table.npy"
+_ENCODED_FEATURES = "encoded_features.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class CandidateStage:
+    """A stage as the manifest lists it; `StageConfig` says what the fields mean."""
+
+    name: str
+    tower: TowerKind
+    capacity: int
+    list_capacity: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class CandidateManifest:
+    """What `manifest.json` of a candidate release holds.
+
+    Args:
+      stages: in funnel order.
+      config: the training run.
+      features: the features of the data set.
+      record: what came of the training run.
+      tensorflow_version: that wrote the models.
+    """
+
+    stages: tuple[CandidateStage, ...]
+    config: TrainerConfig
+    features: FeatureSpec
+    record: TrainingRecord
+    tensorflow_version: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _EncodedFeatures:
+    request: tuple[EncodedFeature, ...]
+    item: tuple[EncodedFeature, ...]
+
+
+def write_candidate(
+    candidate_dir: str,
+    model: CascadeModel,
+    *,
+    request_features: tuple[EncodedFeature, ...],
+    request_transform_dir: str,
+    record: TrainingRecord,
+) -> None:
+    """Writes a candidate release; the folder appears complete or not at all.
+
+    Args:
+      candidate_dir: folder to write; it must be empty or not there.
+      model: the trained cascade.
+      request_features: its encoded request features.
+      request_transform_dir: output folder of the requests' Transform.
+      record: of the training run.
+
+    Raises:
+      ValueError: `candidate_dir` holds something.
+    """
+    if tf.io.gfile.exists(candidate_dir) and tf.io.gfile.listdir(candidate_dir):
+        raise ValueError(f"The candidate release needs an empty folder. Received: {candidate_dir}, which is not")
+    parent, name = os.path.split(os.path.normpath(candidate_dir))
+    temporary_dir = os.path.join(parent, f".{name}.tmp-{uuid.uuid4().hex}")
+    try:
+        _write(temporary_dir, model, request_features, request_transform_dir, record)
+        tf.io.gfile.rename(temporary_dir, candidate_dir, overwrite=True)
+    finally:
+        if tf.io.gfile.exists(temporary_dir):
+            tf.io.gfile.rmtree(temporary_dir)
+
+
+def read_manifest(candidate_dir: str) -> CandidateManifest:
+    """Reads the manifest of a candidate release.
+
+    Raises:
+      ValueError: it is missing or damaged.
+    """
+    return from_json(CandidateManifest, _read_text(os.path.join(candidate_dir, MANIFEST)))
+
+
+def load_model(candidate_dir: str) -> CascadeModel:
+    """Rebuilds the Keras model of a candidate release, with its weights.
+
+    Args:
+      candidate_dir: folder that `write_candidate` wrote.
+
+    Returns:
+      The model. Compile it to train it further.
+
+    Raises:
+      ValueError: a file of the release is missing or damaged.
+    """
+    manifest = read_manifest(candidate_dir)
+    folder = os.path.join(candidate_dir, CHECKPOINT)
+    encoded = from_json(_EncodedFeatures, _read_text(os.path.join(folder, _ENCODED_FEATURES)))
+    try:
+        item_ids = read_item_ids(os.path.join(folder, _ITEM_IDS))
+        with tf.io.gfile.GFile(os.path.join(folder, _ITEM_TABLE), "rb") as file:
+            item_table = ItemTable(item_ids, np.load(file, allow_pickle=False), encoded.item)
+        model = CascadeModel(manifest.config, manifest.features, encoded.request, item_table)
+        model(empty_batch(manifest.features, encoded.request))
+        model.load_weights(os.path.join(folder, _WEIGHTS)).assert_existing_objects_matched().expect_partial()
+    except (tf.errors.OpError, AssertionError) as error:
+        raise ValueError(f"The checkpoint {folder} cannot be read: {error}") from error
+    return model
+
+
+def _write(
+    folder: str,
+    model: CascadeModel,
+    request_features: tuple[EncodedFeature, ...],
+    request_transform_dir: str,
+    record: TrainingRecord,
+) -> None:
+    checkpoint_dir = os.path.join(folder, CHECKPOINT)
+    tf.io.gfile.makedirs(checkpoint_dir)
+    item_ids_path = os.path.join(checkpoint_dir, _ITEM_IDS)
+    write_item_ids(model.item_table.item_ids, item_ids_path)
+    with tf.io.gfile.GFile(os.path.join(checkpoint_dir, _ITEM_TABLE), "wb") as file:
+        np.save(file, model.item_table.encoded, allow_pickle=False)
+    encoded = _EncodedFeatures(request_features, model.item_table.features)
+    _write_text(os.path.join(checkpoint_dir, _ENCODED_FEATURES), to_json(encoded))
+    model.save_weights(os.path.join(checkpoint_dir, _WEIGHTS))
+    export_models(
+        model,
+        request_transform_dir=request_transform_dir,
+        item_ids_path=item_ids_path,
+        models_dir=os.path.join(folder, MODELS),
+    )
+    stages = (
+        CandidateStage(stage.name, stage.tower, stage.capacity, stage.list_capacity) for stage in model.config.stages
+    )
+    manifest = CandidateManifest(tuple(stages), model.config, model.features, record, tf.__version__)
+    _write_text(os.path.join(folder, MANIFEST), to_json(manifest))
+
+
+def _read_text(path: str) -> str:
+    try:
+        with tf.io.gfile.GFile(path, "r") as file:
+            return file.read()
+    except tf.errors.OpError as error:
+        raise ValueError(f"The candidate release has no readable {path}: {error.message}") from error
+
+
+def _write_text(path: str, text: str) -> None:
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(text + "\n")

@@ -1,0 +1,62 @@
+"""The SavedModels of a cascade: one for each stage and the one-call model."""
+
+import os
+
+import tensorflow as tf
+
+from serving import signatures
+from trainer.cascade_model import CascadeModel
+from trainer.export.request_inputs import Batch, RequestInputs
+from trainer.export.retrieval_index import RetrievalIndex
+from trainer.export.saved_model import Find, Score, recommending_signatures, save_model, scoring_signatures
+from trainer.export.top_items import top_items
+from trainer.item_lookup import ItemLookup
+
+
+def export_models(model: CascadeModel, *, request_transform_dir: str, item_ids_path: str, models_dir: str) -> None:
+    """Writes `<models_dir>/<stage>` for every stage and `<models_dir>/cascade`.
+
+    Args:
+      model: the trained cascade.
+      request_transform_dir: output folder of the requests' Transform.
+      item_ids_path: file of the catalogue's item ids, as `write_item_ids` makes it.
+      models_dir: folder to write into.
+    """
+    inputs = RequestInputs(model.features, request_transform_dir, ItemLookup(item_ids_path))
+    index = RetrievalIndex(model)
+    scores = [index.score, *(_stage_score(stage) for stage in model.stages[1:])]
+
+    for stage, score in zip(model.config.stages, scores, strict=True):
+        functions, default = scoring_signatures(score, inputs), signatures.SCORE
+        if stage.name == signatures.RETRIEVAL:
+            functions |= recommending_signatures(
+                index.find, inputs, raw_name=signatures.RETRIEVE, examples_name=signatures.RETRIEVE_EXAMPLES
+            )
+            default = signatures.RETRIEVE
+        save_model(os.path.join(models_dir, stage.name), functions, inputs, default=default)
+
+    capacities = [stage.capacity for stage in model.config.stages]
+    functions = recommending_signatures(
+        _cascade(index.find, scores[1:], capacities),
+        inputs,
+        raw_name=signatures.RECOMMEND,
+        examples_name=signatures.RECOMMEND_EXAMPLES,
+    )
+    save_model(os.path.join(models_dir, signatures.CASCADE), functions, inputs, default=signatures.RECOMMEND)
+
+
+def _stage_score(stage: tf.keras.layers.Layer) -> Score:
+    return lambda batch, row: stage.score(stage.encode_request(batch), row)
+
+
+def _cascade(retrieve: Find, scores: list[Score], capacities: list[int]) -> Find:
+    """The stages one after the other, each passing on the best of what it receives."""
+
+    def find(batch: Batch, excluded_row: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        rows, stage_scores = retrieve(batch, excluded_row, capacities[0])
+        for score, capacity in zip(scores, capacities[1:], strict=True):
+            stage_scores = tf.where(rows > 0, score(batch, rows), signatures.LOWEST_SCORE)
+            rows, stage_scores = top_items(stage_scores, rows, capacity)
+        return rows[:, :size], stage_scores[:, :size]
+
+    return find

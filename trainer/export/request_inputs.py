@@ -1,0 +1,109 @@
+"""What clients send, raw tensors or serialized request examples, as the model's batch."""
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from serving import signatures
+from trainer.features import Feature, FeatureSpec
+from trainer.item_lookup import ItemLookup
+from trainer.preprocessing import missing_value
+from trainer.request_batch import history_batch
+
+Batch = dict[str, tf.Tensor]
+
+_DTYPES = {"string": tf.string, "int64": tf.int64, "float": tf.float32}
+
+
+class RequestInputs(tf.Module):
+    """Turns the request inputs of a signature into the request part of a batch.
+
+    Scalars go through the graph that Transform made for training, item ids through the lookup tables.
+
+    Args:
+      features: the declared features.
+      transform_dir: output folder of the requests' Transform (`transform_graph`).
+      lookup: ids and rows of the catalogue.
+    """
+
+    def __init__(self, features: FeatureSpec, transform_dir: str, lookup: ItemLookup) -> None:
+        super().__init__()
+        self.lookup = lookup
+        self._features = features
+        transform_output = tft.TFTransformOutput(transform_dir)
+        self._transform_spec = transform_output.raw_feature_spec()
+        self._transform = transform_output.transform_features_layer()
+
+    def raw_specs(self) -> dict[str, tf.TensorSpec]:
+        """Name, shape and type of every raw-tensor request input."""
+        specs = {
+            feature.name: tf.TensorSpec([None], _DTYPES[feature.dtype], feature.name)
+            for feature in self._features.request
+        }
+        lists = {signatures.HISTORY_ITEM_ID: tf.string}
+        lists |= {feature.example_name: tf.int64 for feature in self._features.history}
+        return specs | {name: tf.TensorSpec([None, None], dtype, name) for name, dtype in lists.items()}
+
+    def from_raw(self, inputs: Mapping[str, tf.Tensor]) -> Batch:
+        """Encodes raw-tensor inputs.
+
+        Args:
+          inputs: a tensor for every name of `raw_specs`; `""` in `history_item_id` is padding.
+
+        Returns:
+          The encoded request features, int32 `[B]`, and the history, `[B, history_size]`.
+        """
+        history_id = inputs[signatures.HISTORY_ITEM_ID]
+        lists = {signatures.HISTORY_ITEM_ID: without_padding(history_id, history_id)}
+        for feature in self._features.history:
+            name = feature.example_name
+            message = f"`{name}` must have the shape of `{signatures.HISTORY_ITEM_ID}`"
+            tf.debugging.assert_equal(tf.shape(inputs[name]), tf.shape(history_id), message)
+            lists[name] = without_padding(inputs[name], history_id)
+        return self._encoded_scalars(inputs) | history_batch(lists, self._features, self.lookup.rows)
+
+    def from_examples(self, examples: tf.Tensor) -> tuple[Batch, dict[str, tf.RaggedTensor]]:
+        """Parses and encodes serialized request examples; any feature may be missing.
+
+        Args:
+          examples: string `[B]`.
+
+        Returns:
+          The batch as `from_raw` returns it, and the ragged `candidate_item_id` and `exclude_item_id`.
+        """
+        spec = {
+            feature.name: tf.io.FixedLenFeature([], _DTYPES[feature.dtype], missing_value(feature))
+            for feature in self._features.request
+        }
+        lists = [signatures.HISTORY_ITEM_ID, signatures.CANDIDATE_ITEM_ID, signatures.EXCLUDE_ITEM_ID]
+        spec |= {name: tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64) for name in lists}
+        for feature in self._features.history:
+            spec[feature.example_name] = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
+        parsed = tf.io.parse_example(examples, spec)
+        batch = self._encoded_scalars(parsed) | history_batch(parsed, self._features, self.lookup.rows)
+        return batch, {name: parsed[name] for name in lists[1:]}
+
+    def _encoded_scalars(self, inputs: Mapping[str, tf.Tensor]) -> Batch:
+        features = self._features.request
+        if not features:
+            return {}
+        encoded = self._transform({feature.name: self._transform_input(feature, inputs) for feature in features})
+        return {name: tf.cast(encoded[name], tf.int32) for feature in features for name in feature.encoded_names}
+
+    def _transform_input(self, feature: Feature, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor | tf.SparseTensor:
+        """The scalar `[B]` in the form that the schema gave it in training: `[B]`, `[B, 1]` or sparse."""
+        value = inputs[feature.name]
+        spec = self._transform_spec[feature.name]
+        if isinstance(spec, tf.io.FixedLenFeature):
+            return tf.reshape(value, [-1, *spec.shape])
+        batch_size = tf.shape(value, tf.int64)[0]
+        row = tf.range(batch_size)
+        return tf.SparseTensor(
+            tf.stack([row, tf.zeros_like(row)], axis=1), value, tf.stack([batch_size, tf.constant(1, tf.int64)])
+        )
+
+
+def without_padding(values: tf.Tensor, item_id: tf.Tensor) -> tf.RaggedTensor:
+    """Drops the values `[B, L]` where `item_id` `[B, L]` is `""`; ragged `[B, (items)]`."""
+    return tf.ragged.boolean_mask(values, item_id != "")

@@ -1,0 +1,127 @@
+"""The training run: from transformed examples to a candidate release."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.callbacks.best_epoch import BestEpoch
+from trainer.callbacks.finite_loss import FiniteLoss
+from trainer.callbacks.progress import Progress, Report, parameter_table
+from trainer.callbacks.tensorboard import CascadeTensorBoard
+from trainer.candidate import write_candidate
+from trainer.cascade_model import CascadeModel
+from trainer.config import TrainerConfig
+from trainer.features import FeatureSpec
+from trainer.input import Requests, item_counts, read_item_table, read_requests, request_batches
+from trainer.preprocessing import encoded_features
+from trainer.request_batch import CANDIDATE_ITEM, empty_batch
+from trainer.training_record import TrainingRecord
+
+BEST_METRIC = "val_end_to_end_recall"
+
+
+def train(
+    config: TrainerConfig,
+    features: FeatureSpec,
+    *,
+    request_transform_dir: str,
+    catalogue_transform_dir: str,
+    train_files: Sequence[str],
+    eval_files: Sequence[str],
+    catalogue_files: Sequence[str],
+    output_dir: str,
+    log_dir: str,
+    report: Report | None = None,
+) -> TrainingRecord:
+    """Trains a cascade and writes its candidate release.
+
+    The weights kept are those after the epoch of the best end-to-end recall inside the lists of the evaluation
+    split. With the same seed, data and machine a run gives the same model.
+
+    Args:
+      config: the training run.
+      features: the features of the data set.
+      request_transform_dir: output folder of the requests' Transform.
+      catalogue_transform_dir: output folder of the catalogue's Transform.
+      train_files: gzipped TFRecord files of transformed requests to train on.
+      eval_files: the same of the evaluation split.
+      catalogue_files: gzipped TFRecord files of the transformed catalogue.
+      output_dir: folder of the candidate release, empty or not there.
+      log_dir: folder of the TensorBoard logs.
+      report: gets lines about progress; `None` stays silent.
+
+    Returns:
+      The record that the candidate release holds too.
+
+    Raises:
+      ValueError: the examples do not fit the features, or a split is empty.
+      DivergedError: the loss became infinite or not a number.
+    """
+    start_s = time.monotonic()
+    report = report or (lambda line: None)
+    tf.keras.utils.set_random_seed(config.seed)
+    request_features = encoded_features(tft.TFTransformOutput(request_transform_dir), features.request)
+    item_features = encoded_features(tft.TFTransformOutput(catalogue_transform_dir), features.item)
+    item_table = read_item_table(catalogue_files, item_features)
+    train_requests, eval_requests = (
+        read_requests(files, features, request_features, item_table.item_ids) for files in (train_files, eval_files)
+    )
+    num_train_requests, num_eval_requests = (len(split[CANDIDATE_ITEM]) for split in (train_requests, eval_requests))
+    report(
+        f"read {num_train_requests:,} training and {num_eval_requests:,} evaluation requests, "
+        f"{item_table.num_items:,} items in {time.monotonic() - start_s:.1f} s"
+    )
+
+    model = CascadeModel(
+        config, features, request_features, item_table, item_log_frequency(train_requests, item_table.num_items)
+    )
+    model(empty_batch(features, request_features))
+    model.compile()
+    report(parameter_table(model))
+    progress, best = Progress(report, num_train_requests, config), BestEpoch(BEST_METRIC)
+    model.fit(
+        request_batches(train_requests, config.batch_size, shuffle_seed=config.seed),
+        validation_data=request_batches(eval_requests, config.batch_size),
+        epochs=config.epochs,
+        verbose=0,
+        callbacks=[FiniteLoss(), progress, CascadeTensorBoard(log_dir), best],
+    )
+    best.restore()
+
+    record = TrainingRecord(
+        num_train_requests=num_train_requests,
+        num_eval_requests=num_eval_requests,
+        num_items=item_table.num_items,
+        num_parameters=sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
+        duration_s=time.monotonic() - start_s,
+        best_epoch=best.epoch,
+        epochs=tuple(progress.epochs),
+    )
+    report(f"kept epoch {best.epoch} of {config.epochs}: {BEST_METRIC} {best.value:.4f}")
+    write_candidate(
+        output_dir,
+        model,
+        request_features=request_features,
+        request_transform_dir=request_transform_dir,
+        record=record,
+    )
+    report(f"wrote {output_dir}")
+    return record
+
+
+def item_log_frequency(requests: Requests, num_items: int) -> np.ndarray:
+    """Log-probability of each catalogue row among the ground truth, `-inf` where it never occurs.
+
+    Args:
+      requests: the training split.
+      num_items: items of the catalogue.
+
+    Returns:
+      float64 `[num_items + 1]`.
+    """
+    counts = item_counts(requests, num_items)
+    with np.errstate(divide="ignore"):
+        return np.log(counts / max(counts.sum(), 1))
