@@ -1,0 +1,84 @@
+"""Metrics inside logged lists: each stage on the whole list, and all of them one after the other."""
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.evaluation.catalogue import Catalogue
+from trainer.evaluation.examples import EXAMPLES, FLOAT_LIST, INT64_LIST, STRING, STRING_LIST, read_batches
+from trainer.evaluation.progress import Progress
+from trainer.evaluation.requests import Requests, aligned
+from trainer.evaluation.stage_models import StageModels
+from trainer.metrics.ndcg import Ndcg
+from trainer.metrics.recall import Recall
+
+NDCG_TOP_N = 10
+
+_FEATURES = {
+    "request_id": STRING,
+    "candidate_item_id": STRING_LIST,
+    "candidate_stage": INT64_LIST,
+    "candidate_rank": INT64_LIST,
+    "candidate_label": FLOAT_LIST,
+}
+
+
+def list_metrics(
+    models: StageModels, requests: Requests, catalogue: Catalogue, *, batch_size: int, progress: Progress
+) -> dict[str, float]:
+    """Measures a release inside the logged lists.
+
+    Candidates that the catalogue lacks are left out of their list; lists without ground truth do not count towards
+    recall. A stage whose `list_capacity` is `None` passes on as many items as the list has ground truth.
+
+    Args:
+      models: of the release.
+      requests: to use the lists of.
+      catalogue: the items that exist.
+      batch_size: requests per call of a model.
+      progress: counts the requests.
+
+    Returns:
+      `list/recall` (end to end), `list/<stage>/recall` (the stage alone on the full list) and
+      `list/<stage>/ndcg@10`; each the mean over lists.
+    """
+    capacities = [stage.list_capacity for stage in models.stages]
+    recalls = [Recall([capacity]) for capacity in capacities]
+    ndcgs = [Ndcg(NDCG_TOP_N) for _ in capacities]
+    recall = Recall(capacities)
+    for batch in read_batches(requests.files, _FEATURES, batch_size=batch_size, max_examples=len(requests)):
+        item_ids = batch["candidate_item_id"].to_tensor(b"").numpy()
+        where = tf.constant(catalogue.rows(item_ids) >= 0)
+        ground_truth = where & (aligned(batch, "candidate_stage").to_tensor(-1) >= requests.ground_truth_stage)
+        labels = _labels(batch)
+        scores_by_stage = [models.score(index, batch[EXAMPLES]) for index in range(len(models.stages))]
+        for index, scores in enumerate(scores_by_stage):
+            _check_shape(scores, item_ids, models.stages[index].name)
+            recalls[index].update_state([scores], ground_truth, where)
+            ndcgs[index].update_state(scores, labels, where)
+        recall.update_state(scores_by_stage, ground_truth, where)
+        progress.add(len(item_ids))
+
+    metrics = {"list/recall": float(recall.result())}
+    for stage, stage_recall, ndcg in zip(models.stages, recalls, ndcgs, strict=True):
+        metrics[f"list/{stage.name}/recall"] = float(stage_recall.result())
+        metrics[f"list/{stage.name}/ndcg@{NDCG_TOP_N}"] = float(ndcg.result())
+    return metrics
+
+
+def _labels(batch: dict[str, tf.RaggedTensor]) -> tf.Tensor:
+    """Graded labels `[B, N]`: as logged, or else deeper stages first and better ranks before worse ones."""
+    stage = tf.cast(aligned(batch, "candidate_stage").to_tensor(), tf.float32)
+    rank = tf.cast(aligned(batch, "candidate_rank").to_tensor(), tf.float32)
+    by_stage = stage + tf.where(rank > 0, 1 / (1 + rank), 0.0)
+    given = batch["candidate_label"]
+    has_labels = given.row_lengths() > 0
+    given = tf.RaggedTensor.from_row_splits(given.flat_values, given.row_splits).to_tensor(shape=stage.shape)
+    return tf.where(has_labels[:, tf.newaxis], given, by_stage)
+
+
+def _check_shape(scores: np.ndarray, item_ids: np.ndarray, stage_name: str) -> None:
+    if scores.shape != item_ids.shape:
+        raise ValueError(
+            f"The model of stage {stage_name!r} must score every candidate. "
+            f"Expected scores of shape {item_ids.shape}. Received: {scores.shape}"
+        )
