@@ -95,6 +95,8 @@ class RecommenderClient:
         Raises:
           RecommendError: no recommendations could be had.
         """
+        if not requests:
+            return []
         deadline_s = time.monotonic() + self._timeout_s
         retrieval = self._stages[0].name
         examples = self._examples(retrieval, signatures.RETRIEVE, requests, k, exclude, deadline_s)

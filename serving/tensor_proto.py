@@ -1,6 +1,7 @@
 """TensorProto from and to NumPy, as TF Serving reads and writes it."""
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +26,7 @@ _FIELDS = {
     tf.complex128: "dcomplex_val",
 }
 # What the field holds, where that is not the dtype itself: bit patterns, or real and imaginary parts in turn.
-_STORED_AS = {
+_STORED_AS: dict[tf.DType, np.dtype] = {
     tf.float16: np.dtype(np.uint16),
     tf.bfloat16: np.dtype(np.uint16),
     tf.complex64: np.dtype(np.float32),
@@ -103,7 +104,7 @@ def to_array(proto: tensor_pb2.TensorProto) -> np.ndarray:
     return values[:size].reshape(shape)
 
 
-def _typed_values(field, dtype: tf.DType, numpy_dtype: np.dtype) -> np.ndarray:
+def _typed_values(field: Any, dtype: tf.DType, numpy_dtype: np.dtype) -> np.ndarray:
     if dtype == tf.string:
         values = np.empty(len(field), object)
         values[:] = list(field)

@@ -72,5 +72,5 @@ def ends_with_status(method: Callable[..., _Answer]) -> Callable[..., _Answer]:
 
 def _op_message(message: str) -> str:
     """Drops the Python stack and node names that TensorFlow puts around an operation's error."""
-    before_node = re.search(r"^(.+)\n\s*\[\[\{\{node", message, re.MULTILINE)
+    before_node = re.search(r"^(.+)\n\s*\[\[\{\{", message, re.MULTILINE)
     return before_node[1].strip() if before_node else message.strip().partition("\n")[0]

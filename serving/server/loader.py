@@ -24,8 +24,8 @@ def load_servable(name: str, version: int, path: str) -> Servable:
     Raises:
       ServingError: NOT_FOUND without a saved_model.pb, DATA_LOSS if it is damaged, otherwise what TensorFlow says.
     """
-    definitions = dict(_serving_graph(path).signature_def)
     try:
+        definitions = dict(_serving_graph(path).signature_def)
         loaded = tf.saved_model.load(path, tags=[tf.saved_model.SERVING])
     except Exception as error:
         raise from_exception(error) from error

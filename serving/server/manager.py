@@ -58,7 +58,8 @@ class ModelManager:
     def stop(self) -> None:
         """Stops watching and lets go of every version."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         with self._changed:
             self._records = {name: {} for name in self._records}
 

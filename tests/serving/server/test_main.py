@@ -1,0 +1,144 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from serving.server.__main__ import main
+from serving.server.model_config import ModelConfigError, check_model_configs, model_config, read_model_config_file
+from serving.server.server import ModelServer, ServeError
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def test_the_program_serves_a_config_file_until_sigterm(tmp_path, half_plus, assorted, add_version, stubs_of):
+    add_version(half_plus(2.0), tmp_path / "half", 1)
+    add_version(half_plus(3.0), tmp_path / "half", 2)
+    add_version(assorted, tmp_path / "assorted", 4)
+    (tmp_path / "models.config").write_text(
+        f"""
+        model_config_list {{
+          config {{
+            name: "half" base_path: "{tmp_path}/half" model_platform: "tensorflow"
+            model_version_policy {{ specific {{ versions: 1 }} }}
+          }}
+          config {{ name: "assorted" base_path: "{tmp_path}/assorted" model_platform: "tensorflow" }}
+        }}
+        """
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-m", "serving.server", "--port=0", f"--model_config_file={tmp_path}/models.config"],
+        cwd=REPOSITORY,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stderr is not None
+    try:
+        lines = []
+        for line in server.stderr:
+            lines.append(line)
+            running = re.search(r"Running gRPC ModelServer at 0\.0\.0\.0:(\d+)", line)
+            if running:
+                break
+        else:
+            pytest.fail("".join(lines))
+        stubs = stubs_of(f"127.0.0.1:{running[1]}")
+        assert stubs.half(2.0) == (3.0, 1)
+        assert stubs.predict("assorted", {"s": np.array([b"x"], object)}).model_spec.version.value == 4
+
+        slow = stubs.prediction.Predict.future(stubs.request("assorted", {"steps": np.int32([2000])}, "spin"))
+        time.sleep(0.2)
+        start_s = time.monotonic()
+        server.send_signal(signal.SIGTERM)
+        assert slow.result(timeout=10).outputs["y"].float_val[0] == pytest.approx(1 / 256)
+        assert server.wait(timeout=10) == 0
+        assert time.monotonic() - start_s < 10
+    finally:
+        server.kill()
+        server.stderr.close()
+        server.wait()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("model_config_list { nonsense: 1 }", "Invalid protobuf file, .*models.config is no ModelServerConfig: 1:21"),
+        ('model_config_list { config { name: "a" base_path: "x" model_platform: "tensorflow" } }', "an absolute path"),
+        ("custom_model_config { }", "must hold a `model_config_list`"),
+    ],
+)
+def test_bad_config_files_end_the_program(tmp_path, capsys, text, message):
+    (tmp_path / "models.config").write_text(text)
+    assert main([f"--model_config_file={tmp_path}/models.config"]) == 1
+    error = capsys.readouterr().err
+    assert re.match(f"Failed to start server. Error: .*{message}", error), error
+    assert error.count("\n") == 1
+
+
+def test_a_missing_config_file_and_a_broken_model_end_the_program(tmp_path, capsys):
+    assert main([f"--model_config_file={tmp_path}/none"]) == 1
+    assert "Cannot read the ModelServerConfig file" in capsys.readouterr().err
+    (tmp_path / "half" / "1").mkdir(parents=True)
+    assert main(["--port=0", f"--model_base_path={tmp_path}/half", "--max_num_load_retries=0"]) == 1
+    assert "1 servable(s) did not become available: default (version 1: Could not" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "one of --model_base_path and --model_config_file is required"),
+        (["--model_base_path=/m", "--model_config_file=/c"], "one of --model_base_path and --model_config_file"),
+        (["--model_base_path=/m", "--port=70000"], "--port must be in 0..65535. Received: 70000"),
+    ],
+)
+def test_bad_flags(capsys, flags, message):
+    with pytest.raises(SystemExit) as caught:
+        main(flags)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_port_in_use(tmp_path, half_plus, add_version):
+    add_version(half_plus(2.0), tmp_path / "half", 1)
+    models = [model_config("half", tmp_path / "half")]
+    with ModelServer(models) as server, pytest.raises(ServeError, match=f"Cannot listen on 127.0.0.1:{server.port}"):
+        ModelServer(models, port=server.port).start()
+
+
+def test_a_config_file_without_models_serves_nothing(tmp_path, stubs_of):
+    (tmp_path / "models.config").write_text("model_config_list { }")
+    with ModelServer(read_model_config_file(tmp_path / "models.config")) as server:
+        assert server.port > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": ""}, "A model of the config list has no name."),
+        ({"model_platform": "pytorch"}, "must have model_platform 'tensorflow'. Received: 'pytorch'"),
+        (
+            {"base_path": "models/half"},
+            r"have an absolute path or URI; got base_path\(\)=models",
+        ),
+        ({"version_labels": {"stable": 1}}, "Model half has version_labels"),
+    ],
+)
+def test_models_that_cannot_be_served(change, message):
+    model = model_config("half", "/models/half")
+    model.MergeFrom(type(model)(**change))
+    if "name" in change:
+        model.name = ""
+    with pytest.raises(ModelConfigError, match=message):
+        check_model_configs([model])
+
+
+def test_a_model_listed_twice():
+    with pytest.raises(ModelConfigError, match="Illegal to list model half multiple times in config list"):
+        check_model_configs([model_config("half", "/a"), model_config("half", "/b")])
+    check_model_configs([model_config("half", "gs://bucket/half")])
