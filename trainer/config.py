@@ -1,7 +1,7 @@
 """The typed configuration of a training run."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal, get_args
 
 TowerKind = Literal["two_tower", "din", "mlp", "dcn"]
 OperatorKind = Literal["neural_sort", "soft_sort"]
@@ -30,6 +30,14 @@ class StageConfig:
     hidden_units: tuple[int, ...] = (128, 64)
     output_dim: int = 32
     attention_units: int = 32
+
+    def __post_init__(self) -> None:
+        _check_kind(self, "tower", TowerKind)
+        _check_positive(self, "capacity", "output_dim", "attention_units")
+        if self.list_capacity is not None:
+            _check_positive(self, "list_capacity")
+        if not self.hidden_units or min(self.hidden_units) < 1:
+            raise ValueError(f"`hidden_units` must be positive widths. Received: hidden_units={self.hidden_units}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +69,23 @@ class LossConfig:
     popularity_share: float = 0.5
     sampled_softmax_temperature: float = 1.0
     positive_weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_kind(self, "operator", OperatorKind)
+        _check_positive(
+            self, "temperature", "reference_list_size", "num_sampled_negatives", "sampled_softmax_temperature"
+        )
+        for name in ("negative_weight", "sampled_softmax_weight"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must not be negative. Received: {name}={getattr(self, name)}")
+        if not 0 <= self.popularity_share < 1:
+            raise ValueError(
+                f"`popularity_share` must be in [0, 1). Received: popularity_share={self.popularity_share}"
+            )
+        if min(self.positive_weights, default=0.0) < 0:
+            raise ValueError(
+                f"`positive_weights` must not be negative. Received: positive_weights={self.positive_weights}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +127,17 @@ class TrainerConfig:
                 f"Received: {self.stages[0].name!r}, {self.stages[0].tower!r}"
             )
         capacities = [stage.capacity for stage in self.stages]
-        if sorted(capacities, reverse=True) != capacities or min(capacities) < 1:
-            raise ValueError(f"Stage capacities must be positive and not grow along the funnel. Received: {capacities}")
-        for name in ("epochs", "batch_size", "learning_rate", "weight_learning_rate"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"`{name}` must be positive. Received: {name}={getattr(self, name)}")
+        if sorted(capacities, reverse=True) != capacities:
+            raise ValueError(f"Stage capacities must not grow along the funnel. Received: {capacities}")
+        _check_positive(self, "item_embedding_dim", "epochs", "batch_size", "learning_rate", "weight_learning_rate")
+
+
+def _check_positive(config: Any, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) <= 0:
+            raise ValueError(f"`{name}` must be positive. Received: {name}={getattr(config, name)}")
+
+
+def _check_kind(config: Any, name: str, kinds: Any) -> None:
+    if getattr(config, name) not in get_args(kinds):
+        raise ValueError(f"`{name}` must be one of {get_args(kinds)}. Received: {name}={getattr(config, name)!r}")
