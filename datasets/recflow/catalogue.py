@@ -10,7 +10,7 @@ from datasets.recflow.files import Candidates, Histories
 from datasets.recflow.layout import ITEM_COLUMNS, CandidateColumn, HistoryColumn
 
 MS_PER_S = 1000
-_REQUESTS_AT_ONCE = 20_000
+_ARRAYS_AT_ONCE = 20_000
 
 _FROM_HISTORY = [
     HistoryColumn.VIDEO,
@@ -67,7 +67,7 @@ class Catalogue:
         batch: list[np.ndarray] = []
         for array in arrays:
             batch.append(array)
-            if len(batch) == _REQUESTS_AT_ONCE:
+            if len(batch) == _ARRAYS_AT_ONCE:
                 self._merge(batch, columns)
                 batch = []
         if batch:

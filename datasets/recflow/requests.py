@@ -35,6 +35,11 @@ class Day:
         self, index: int, count_shards: int, lists: ListLayout, history_size: int, count: Count
     ) -> Iterator[Record]:
         """Yields the request records of one shard of the day."""
+        if index == 0:
+            known = set(self.contexts.frame["request_id"])
+            unknown = sum(request not in known for request in self.candidates)
+            if unknown:
+                count("request_without_context", unknown)
         for context in self.contexts.shard(index, count_shards):
             stages = self.candidates.get(context.request_id)
             candidates = _candidates(stages, context, self.contexts, lists, count) if stages else None

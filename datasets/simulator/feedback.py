@@ -8,7 +8,6 @@ from datasets.simulator.funnel import Logged
 from datasets.simulator.world import Items
 
 EFFECTIVE_SHARE = 0.3
-LONG_SHARE = 1.0
 _TYPICAL_AFFINITY = 0.8
 _ACTION_RATES = {"like": 0.06, "follow": 0.01, "forward": 0.01, "comment": 0.015}
 
@@ -28,11 +27,12 @@ def draw_feedback(
     mood = 3 * (affinity - _TYPICAL_AFFINITY) + 0.8 * rng.standard_normal(item.shape)
     share = 0.6 + 0.8 * mood / (1 + np.abs(mood))
     share = np.maximum(share, 0)
-    playing_time = np.rint(share * items.duration_ms[item]).astype(np.int64)
+    duration = items.duration_ms[item]
+    playing_time = np.rint(share * duration).astype(np.int64)
     feedback = {
         "playing_time": playing_time,
-        "effective_view": (share >= EFFECTIVE_SHARE).astype(np.int64),
-        "long_view": (share >= LONG_SHARE).astype(np.int64),
+        "effective_view": (playing_time >= EFFECTIVE_SHARE * duration).astype(np.int64),
+        "long_view": (playing_time >= duration).astype(np.int64),
     }
     for action, rate in _ACTION_RATES.items():
         feedback[action] = (rng.random(item.shape) < 2 * rate * share).astype(np.int64)
