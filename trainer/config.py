@@ -7,6 +7,17 @@ TowerKind = Literal["two_tower", "din", "mlp", "dcn"]
 OperatorKind = Literal["neural_sort", "soft_sort"]
 
 
+def _check_positive(config: Any, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) <= 0:
+            raise ValueError(f"`{name}` must be positive. Received: {name}={getattr(config, name)}")
+
+
+def _check_kind(config: Any, name: str, kinds: Any) -> None:
+    if getattr(config, name) not in get_args(kinds):
+        raise ValueError(f"`{name}` must be one of {get_args(kinds)}. Received: {name}={getattr(config, name)!r}")
+
+
 @dataclasses.dataclass(frozen=True)
 class StageConfig:
     """One stage of the cascade.
@@ -130,14 +141,3 @@ class TrainerConfig:
         if sorted(capacities, reverse=True) != capacities:
             raise ValueError(f"Stage capacities must not grow along the funnel. Received: {capacities}")
         _check_positive(self, "item_embedding_dim", "epochs", "batch_size", "learning_rate", "weight_learning_rate")
-
-
-def _check_positive(config: Any, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) <= 0:
-            raise ValueError(f"`{name}` must be positive. Received: {name}={getattr(config, name)}")
-
-
-def _check_kind(config: Any, name: str, kinds: Any) -> None:
-    if getattr(config, name) not in get_args(kinds):
-        raise ValueError(f"`{name}` must be one of {get_args(kinds)}. Received: {name}={getattr(config, name)!r}")
