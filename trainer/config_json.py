@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import dacite
@@ -63,7 +64,7 @@ def from_plain(cls: type[T], plain: Any) -> T:
     """Builds the dataclass from what `to_plain` returns; raises as `from_json` does."""
     if not isinstance(plain, dict):
         raise ValueError(f"{cls.__name__} must be a JSON object. Received: {plain!r}")
-    hooks = {Feature: _feature, float: _number}
+    hooks: dict[Any, Callable[[Any], Any]] = {Feature: _feature, float: _number}
     try:
         return dacite.from_dict(cls, plain, dacite.Config(strict=True, cast=[tuple], type_hooks=hooks))
     except dacite.DaciteError as error:

@@ -48,14 +48,14 @@ def read_item_table(files: Sequence[str], features: tuple[EncodedFeature, ...]) 
     for column, feature in enumerate(features):
         encoded[0, column] = feature.cardinality - 1
         encoded[1:, column] = columns[feature.name][order]
-    return ItemTable(tuple(item_id.decode() for item_id in item_ids), encoded, features)
+    return ItemTable(tuple(item_ids), encoded, features)
 
 
 def read_requests(
     files: Sequence[str],
     features: FeatureSpec,
     request_features: Sequence[EncodedFeature],
-    item_ids: Sequence[str],
+    item_ids: Sequence[bytes],
 ) -> Requests:
     """Parses transformed requests, once, into memory.
 

@@ -31,20 +31,20 @@ class ItemLookup(tf.Module):
         return self._id_of_line.lookup(tf.cast(row, tf.int64) - 1)
 
 
-def write_item_ids(item_ids: Sequence[str], path: str) -> None:
+def write_item_ids(item_ids: Sequence[bytes], path: str) -> None:
     """Writes the file that `ItemLookup` reads.
 
     Raises:
       ValueError: an id is empty or holds a line break.
     """
     for item_id in item_ids:
-        if not item_id or "\n" in item_id or "\r" in item_id:
+        if not item_id or b"\n" in item_id or b"\r" in item_id:
             raise ValueError(f"`item_id` must be text of one line. Received: {item_id!r}")
     with tf.io.gfile.GFile(path, "wb") as file:
-        file.write("".join(f"{item_id}\n" for item_id in item_ids).encode())
+        file.write(b"".join(item_id + b"\n" for item_id in item_ids))
 
 
-def read_item_ids(path: str) -> tuple[str, ...]:
+def read_item_ids(path: str) -> tuple[bytes, ...]:
     """Reads what `write_item_ids` wrote."""
     with tf.io.gfile.GFile(path, "rb") as file:
-        return tuple(file.read().decode().split("\n")[:-1])
+        return tuple(file.read().split(b"\n")[:-1])

@@ -3,7 +3,7 @@
 import datetime
 import zoneinfo
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -12,7 +12,7 @@ from serving import signatures
 from trainer.config_json import from_json
 from trainer.features import Categorical, EncodedFeature, Feature, FeatureSpec, Numeric, Timestamp
 
-Tensor = tf.Tensor | tf.SparseTensor
+Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
 
 REQUEST_ID = "request_id"
 CANDIDATE_STAGE = "candidate_stage"

@@ -68,9 +68,7 @@ class Progress(tf.keras.callbacks.Callback):
 
 def parameter_table(model: CascadeModel) -> str:
     """Lists the stages of a built model with the parameters of each."""
-    rows = []
-    for config, stage in zip(model.config.stages, model.stages, strict=True):
-        size = sum(int(np.prod(weight.shape)) for weight in stage.trainable_weights)
-        rows.append([config.name, config.tower, config.capacity, size])
-    rows.append(["total", "", None, sum(row[-1] for row in rows)])
+    sizes = [sum(int(np.prod(weight.shape)) for weight in stage.trainable_weights) for stage in model.stages]
+    rows = [[c.name, c.tower, c.capacity, size] for c, size in zip(model.config.stages, sizes, strict=True)]
+    rows.append(["total", "", None, sum(sizes)])
     return tabulate.tabulate(rows, ["stage", "tower", "capacity", "parameters"], intfmt=",")

@@ -1,0 +1,161 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
+from trainer.input import item_counts, read_item_table, read_requests, request_batches
+
+ITEM_IDS = (b"a", b"b", b"c", b"d", b"e")
+FEATURES = FeatureSpec(
+    history=(HistoryFeature("grade", cardinality=3),), history_size=3, list_size=4, ground_truth_stage=2
+)
+USER = EncodedFeature("user", 10, 4)
+
+
+def example(**values: list) -> bytes:
+    feature = {}
+    for name, value in values.items():
+        if not value:
+            feature[name] = tf.train.Feature()
+        elif isinstance(value[0], bytes):
+            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
+        elif isinstance(value[0], float):
+            feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=value))
+        else:
+            feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=value))
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def write(path: Path, examples: list[bytes]) -> list[str]:
+    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+        for serialized in examples:
+            writer.write(serialized)
+    return [str(path)]
+
+
+def candidates(item_ids: bytes, stages: list[int], ranks: list[int] | None = None, **other: list) -> bytes:
+    values = {
+        "user": [7],
+        "candidate_item_id": [bytes([item_id]) for item_id in item_ids],
+        "candidate_stage": stages,
+        "candidate_rank": ranks or [0] * len(stages),
+    }
+    return example(**{**values, **other})
+
+
+def read(tmp_path: Path, *examples: bytes) -> dict[str, np.ndarray]:
+    return read_requests(write(tmp_path / "requests.gz", list(examples)), FEATURES, (USER,), ITEM_IDS)
+
+
+def test_history_keeps_the_latest_events(tmp_path):
+    requests = read(
+        tmp_path,
+        candidates(b"a", [0], history_item_id=[b"a", b"b", b"?", b"d"], history_grade=[0, 1, 2, 9]),
+        candidates(b"a", [0], history_item_id=[b"e"], history_grade=[-1]),
+        candidates(b"a", [0]),
+    )
+    assert requests["history_item"].tolist() == [[2, 0, 4], [5, 0, 0], [0, 0, 0]]
+    assert requests["history_where"].tolist() == [[True, True, True], [True, False, False], [False, False, False]]
+    assert requests["history_grade"].tolist() == [[1, 2, 2], [0, 0, 0], [0, 0, 0]]
+    assert requests["user"].tolist() == [7, 7, 7]
+    assert {name: values.dtype for name, values in requests.items()} == {
+        "user": np.int32,
+        "history_item": np.int32,
+        "history_where": np.bool_,
+        "history_grade": np.int32,
+        "candidate_item": np.int32,
+        "where": np.bool_,
+        "labels": np.float32,
+        "ground_truth": np.bool_,
+    }
+
+
+def test_no_history_at_all_still_has_its_size(tmp_path):
+    assert read(tmp_path, candidates(b"a", [0]))["history_item"].shape == (1, 3)
+
+
+def test_labels_follow_stage_and_rank(tmp_path):
+    requests = read(tmp_path, candidates(b"abc", [2, 2, 1], [2, 1, 0]), candidates(b"?d", [2, 2], [1, 0]))
+    np.testing.assert_allclose(requests["labels"], [[2 + 1 / 3, 2 + 1 / 2, 1, 0], [0, 2, 0, 0]])
+    assert requests["candidate_item"].tolist() == [[1, 2, 3, 0], [0, 4, 0, 0]]
+    assert requests["where"].tolist() == [[True, True, True, False], [False, True, False, False]]
+    assert requests["ground_truth"].tolist() == [[True, True, False, False], [False, True, False, False]]
+
+
+def test_given_labels_win(tmp_path):
+    requests = read(tmp_path, candidates(b"ab", [2, 1], candidate_label=[0.5, 4.0]), candidates(b"ab", [2, 1]))
+    assert requests["labels"].tolist() == [[0.5, 4.0, 0, 0], [2, 1, 0, 0]]
+
+
+def test_long_lists_keep_their_best_in_the_order_of_the_log(tmp_path):
+    requests = read(tmp_path, candidates(b"a?bcde", [0, 2, 1, 2, 0, 1], [1, 1, 1, 1, 2, 2]))
+    assert requests["candidate_item"].tolist() == [[1, 2, 3, 5]]
+    assert requests["ground_truth"].tolist() == [[False, False, True, False]]
+
+
+def test_requests_without_candidates_are_empty_lists(tmp_path):
+    requests = read(tmp_path, example(user=[1]))
+    assert requests["candidate_item"].tolist() == [[0, 0, 0, 0]]
+    assert not requests["where"].any()
+
+
+@pytest.mark.parametrize(
+    ("serialized", "name"),
+    [
+        (candidates(b"ab", [0, 1], [1]), "candidate_rank"),
+        (candidates(b"ab", [0]), "candidate_stage"),
+        (candidates(b"ab", [0, 1], candidate_label=[1.0]), "candidate_label"),
+        (candidates(b"a", [0], history_item_id=[b"a"], history_grade=[1, 2]), "history_grade"),
+    ],
+)
+def test_lists_that_do_not_fit_are_named(tmp_path, serialized, name):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}` must have one value for each of"):
+        read(tmp_path, serialized)
+
+
+def test_no_requests_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="The requests must be at least one. Received: none in"):
+        read(tmp_path)
+
+
+def test_batches_hold_every_request_once_and_shuffle_by_seed(tmp_path):
+    requests = read(tmp_path, *(candidates(b"a", [0], user=[user]) for user in range(10)))
+
+    def users(seed: int | None, passes: int = 1) -> list[list[int]]:
+        batches = request_batches(requests, 4, shuffle_seed=seed)
+        return [[user for batch in batches for user in batch["user"].numpy().tolist()] for _ in range(passes)]
+
+    assert users(None) == [list(range(10))]
+    first, second = users(1, passes=2)
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    assert users(1, passes=2) == [first, second]
+    assert users(2) != [first]
+    assert [len(batch["user"]) for batch in request_batches(requests, 4)] == [4, 4, 2]
+
+
+def test_item_counts(tmp_path):
+    requests = read(tmp_path, candidates(b"ab?", [2, 1, 2]), candidates(b"ac", [2, 2]))
+    assert item_counts(requests, 5).tolist() == [0, 2, 0, 1, 0, 0]
+    assert item_counts(requests, 5, ground_truth_only=False).tolist() == [0, 2, 1, 1, 0, 0]
+
+
+def test_item_table_is_ordered_by_item_id(tmp_path):
+    category, length = EncodedFeature("category", 4, 2), EncodedFeature("length", 3, 2)
+    files = write(
+        tmp_path / "items.gz",
+        [example(item_id=[b"b"], category=[0], length=[2]), example(item_id=[b"a"], category=[1], length=[0])],
+    )
+    table = read_item_table(files, (category, length))
+    assert table.item_ids == (b"a", b"b")
+    assert table.encoded.tolist() == [[3, 2], [1, 0], [0, 2]]
+
+
+def test_bad_catalogues_are_refused(tmp_path):
+    twice = write(tmp_path / "twice.gz", [example(item_id=[b"a"]), example(item_id=[b"a"])])
+    with pytest.raises(ValueError, match="An item is in the catalogue once. Received `item_id` 'a' twice"):
+        read_item_table(twice, ())
+    with pytest.raises(ValueError, match="The catalogue must hold at least one item"):
+        read_item_table(write(tmp_path / "none.gz", []), ())
