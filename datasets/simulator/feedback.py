@@ -8,7 +8,7 @@ from datasets.simulator.funnel import Logged
 from datasets.simulator.world import Items
 
 EFFECTIVE_SHARE = 0.3
-_TYPICAL_AFFINITY = 0.8
+_TYPICAL_AFFINITY = 0.9
 _ACTION_RATES = {"like": 0.06, "follow": 0.01, "forward": 0.01, "comment": 0.015}
 
 

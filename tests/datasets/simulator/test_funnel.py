@@ -92,8 +92,9 @@ def test_oracle_counts_what_the_true_top_k_holds(affinity: np.ndarray, small_wor
 def test_feedback_follows_the_watched_share(small_world_config: SimulatorConfig) -> None:
     world = World(small_world_config)
     rng = np.random.default_rng(2)
-    affinity = rng.random((500, NUM_ITEMS), dtype=np.float32) * np.float32(0.9)
-    logged = run_funnel(affinity, small_world_config, rng)
+    logged = run_funnel(rng.random((500, NUM_ITEMS), dtype=np.float32), small_world_config, rng)
+    logged = dataclasses.replace(logged, affinity=np.tile(np.linspace(1.4, 0.4, 50, dtype=np.float32), (500, 1)))
+    logged = dataclasses.replace(logged, affinity=rng.permuted(logged.affinity, axis=1))
     feedback = draw_feedback(logged, world.items, small_world_config, rng)
     duration = world.items.duration_ms[logged.item[:, :6]]
     np.testing.assert_array_equal(feedback["effective_view"], 10 * feedback["playing_time"] >= 3 * duration)
