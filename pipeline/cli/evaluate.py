@@ -1,0 +1,104 @@
+"""`lcron evaluate`."""
+
+import json
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from datasets.adapter import Record
+from pipeline.cli.options import config_option, data_option, load_experiment, quiet_tensorflow, set_option, smoke_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lcron evaluate --config demo --data runs/demo/logs --base runs/demo/serving
+  lcron evaluate --config demo --data runs/demo/logs --base runs/demo/serving --version 1767225600 --out report
+"""
+)
+@config_option
+@smoke_option
+@data_option
+@set_option
+@click.option(
+    "--base",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder that releases are pushed to.",
+)
+@click.option("--version", type=click.IntRange(min=1), help="Release to evaluate.  [default: the newest]")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the HTML and JSON report.")
+@click.option("--json", "as_json", is_flag=True, help="Print the metrics as one JSON object on the last line.")
+def evaluate(
+    config_name: str,
+    smoke: bool,
+    data: Path,
+    overrides: tuple[str, ...],
+    base: Path,
+    version: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Evaluates a pushed release on the test days of the logs, over the whole catalogue and inside logged lists."""
+    experiment = load_experiment(config_name, smoke, overrides)
+    quiet_tensorflow()
+
+    from components.cascade_evaluator.pushed_release import lay_out_pushed_release
+    from datasets.errors import DataError
+    from pipeline.cli.logged_requests import open_adapter, read_day
+    from pipeline.cli.tables import metrics_table
+    from serving.release.manifest import ReleaseError
+    from serving.release.store import ReleaseStore
+    from trainer.evaluation.evaluate import evaluate as evaluate_release
+
+    with tempfile.TemporaryDirectory(prefix="lcron-evaluate-") as name:
+        folder = Path(name)
+        try:
+            store = ReleaseStore(base)
+            latest = store.read(version) if version is not None else store.latest()
+            if latest is None:
+                raise click.ClickException(f"there is no release in {base}")
+            adapter = open_adapter(experiment, data)
+            splits = experiment.splits.resolve(adapter.days())
+            judged = splits.get("test", splits["eval"])
+            days = sorted(day for split in splits.values() for day in split)
+            files = {
+                "train": (record for day in splits["train"] for record in read_day(adapter, day)),
+                "test": (record for day in judged for record in read_day(adapter, day)),
+                "catalogue": adapter.read_catalogue(days, lambda policy, number: None),
+            }
+            paths = {name: [_write(folder / f"{name}.gz", records)] for name, records in files.items()}
+            result = evaluate_release(
+                experiment.evaluation,
+                models_dir=lay_out_pushed_release(
+                    store,
+                    latest.version,
+                    folder / "release",
+                    ground_truth_stage=experiment.features.ground_truth_stage,
+                ),
+                request_files=paths["test"],
+                catalogue_files=paths["catalogue"],
+                train_request_files=paths["train"],
+                output_dir=None if out is None else str(out),
+                report=lambda line: click.echo(line, err=True),
+            )
+        except (DataError, ReleaseError, ValueError) as error:
+            raise click.ClickException(str(error)) from error
+    click.echo(f"release {latest.version} on {judged[0]} to {judged[-1]}, {result.num_requests:,} requests")
+    click.echo(metrics_table(result))
+    if as_json:
+        click.echo(json.dumps({"version": latest.version, **result.metrics}))
+
+
+def _write(path: Path, records: Iterable[Record]) -> str:
+    """Writes records as a gzipped TFRecord file of examples."""
+    import tensorflow as tf
+
+    from components.example_gen.serialization import serialize_record
+
+    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+        for record in records:
+            writer.write(serialize_record(record))
+    return str(path)

@@ -1,0 +1,48 @@
+"""Requests out of the raw logs, for the commands that ask or evaluate a release."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from datasets.adapter import Adapter, Record
+
+if TYPE_CHECKING:
+    from pipeline.experiment import ExperimentConfig
+
+
+def open_adapter(experiment: "ExperimentConfig", data: Path) -> Adapter:
+    """Returns the experiment's adapter over the logs in `data`."""
+    from components.example_gen.adapters import declare_adapter, load_adapter
+
+    options = {"data_dir": str(data), **experiment.adapter.options}
+    return load_adapter(declare_adapter(experiment.adapter.kind, options))
+
+
+def read_day(adapter: Adapter, day: str) -> Iterator[Record]:
+    """Yields the request records of one day."""
+    for shard in adapter.request_shards([day]):
+        yield from adapter.read_requests(shard, lambda policy, number: None)
+
+
+def latest_request(adapter: Adapter, user: str | None) -> Record:
+    """Returns the newest logged request of a user, or the last day's first request if no user is named.
+
+    Raises:
+      click.ClickException: no request of that user is logged.
+    """
+    for day in reversed(adapter.days()):
+        newest: Record | None = None
+        for record in read_day(adapter, day):
+            if user is None:
+                return record
+            if record["user_id"][0] == user and (newest is None or _time(record) >= _time(newest)):
+                newest = record
+        if newest is not None:
+            return newest
+    raise click.ClickException(f"--user: no request of user {user!r} is logged")
+
+
+def _time(record: Record) -> int | float | str:
+    return record["request_time_ms"][0]

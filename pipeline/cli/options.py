@@ -1,0 +1,53 @@
+"""Options and parameter types that several commands share."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.experiment import ExperimentConfig
+
+config_option = click.option(
+    "--config", "config_name", required=True, help="Experiment: demo, recflow_two_stage, kuairand."
+)
+smoke_option = click.option("--smoke", is_flag=True, help="The experiment's small variant.")
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override one value, e.g. trainer.epochs=3.",
+)
+data_option = click.option(
+    "--data",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the raw logs.",
+)
+
+
+def load_experiment(config_name: str, smoke: bool, overrides: tuple[str, ...] = ()) -> "ExperimentConfig":
+    """Returns the experiment that the options name.
+
+    Raises:
+      click.UsageError: an unknown experiment, an unknown key or a value of the wrong type.
+    """
+    from pipeline.configs import load
+
+    pairs = {}
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise click.UsageError(f"--set expects KEY=VALUE. Received: {override!r}")
+        pairs[key] = value
+    try:
+        return load(config_name, smoke=smoke).with_overrides(pairs)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's C++ notices off the terminal; call it before TensorFlow is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

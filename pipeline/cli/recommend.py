@@ -1,0 +1,92 @@
+"""`lcron recommend`."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import config_option, data_option, load_experiment, quiet_tensorflow, set_option, smoke_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lcron recommend --config demo --data runs/demo/logs --target 127.0.0.1:8500 --user 17
+  lcron recommend --config demo --data runs/demo/logs --base runs/demo/serving -k 20 --exclude 12 --exclude 40
+"""
+)
+@config_option
+@smoke_option
+@data_option
+@set_option
+@click.option("--user", help="User to recommend for.  [default: the first user of the last logged day]")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="Number of items.")
+@click.option("--exclude", multiple=True, metavar="ITEM", help="Item that must not be recommended; may be repeated.")
+@click.option("--target", metavar="HOST:PORT", help="Address of a running model server.")
+@click.option(
+    "--base",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of releases: start a server over it for this one question.",
+)
+@click.option("--one-call", is_flag=True, help="Ask the one-call cascade model instead of stage after stage.")
+@click.option("--timeout-s", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True)
+def recommend(
+    config_name: str,
+    smoke: bool,
+    data: Path,
+    overrides: tuple[str, ...],
+    user: str | None,
+    k: int,
+    exclude: tuple[str, ...],
+    target: str | None,
+    base: Path | None,
+    one_call: bool,
+    timeout_s: float,
+) -> None:
+    """Asks a served release over gRPC what to recommend to a user, with the user's newest logged request."""
+    if (target is None) == (base is None):
+        raise click.UsageError("give either --target or --base")
+    experiment = load_experiment(config_name, smoke, overrides)
+    quiet_tensorflow()
+
+    from components.example_gen.serialization import serialize_record
+    from datasets.errors import DataError
+    from pipeline.cli.logged_requests import latest_request, open_adapter
+    from pipeline.cli.tables import recommendations_table
+    from serving.client import RecommenderClient
+    from serving.client_errors import RecommendError
+    from serving.release.manifest import Stage
+    from serving.server.server import ServeError
+
+    try:
+        record = latest_request(open_adapter(experiment, data), user)
+        request = {name: value for name, value in record.items() if not name.startswith("candidate_")}
+        stages = [Stage(stage.name, stage.capacity) for stage in experiment.trainer.stages]
+        with (
+            _server(target, base) as address,
+            RecommenderClient(address, stages=stages, timeout_s=timeout_s) as client,
+        ):
+            ask = client.recommend_one_call if one_call else client.recommend
+            answer = ask(serialize_record(request), k, exclude)
+    except (DataError, RecommendError, ServeError) as error:
+        raise click.ClickException(str(error)) from error
+    history = len(record.get("history_item_id", ()))
+    asked = "the cascade model" if one_call else " then ".join(stage.name for stage in stages)
+    click.echo(
+        f"user {record['user_id'][0]}, {history} items in the history; {asked} of release {answer.release} "
+        f"over gRPC at {address}"
+    )
+    click.echo(recommendations_table(answer.item_ids, answer.scores))
+
+
+@contextlib.contextmanager
+def _server(target: str | None, base: Path | None) -> Iterator[str]:
+    """Yields the address to ask: the one given, or that of a server over `base`."""
+    if target is not None or base is None:
+        yield target or ""
+        return
+    from serving.server.release_server import release_server
+
+    with release_server(base, port=0) as server:
+        yield server.target

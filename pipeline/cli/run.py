@@ -1,0 +1,77 @@
+"""`lcron run`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import config_option, data_option, load_experiment, quiet_tensorflow, set_option, smoke_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lcron run --config demo --data runs/demo/logs --root runs/demo
+  lcron run --config kuairand --data KuaiRand-Pure/data --set trainer.epochs=3
+  lcron run --config demo --data runs/demo/logs --root runs/demo --from CascadeTrainer
+"""
+)
+@config_option
+@smoke_option
+@data_option
+@set_option
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of artifacts, metadata and logs.  [default: runs/CONFIG]",
+)
+@click.option(
+    "--serving-base",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that releases are pushed to.  [default: ROOT/serving]",
+)
+@click.option("--no-cache", is_flag=True, help="Execute every component, whatever ran before.")
+@click.option("--from", "from_component", metavar="COMPONENT", help="Execute this component and all downstream of it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run's figures as one JSON object on the last line.")
+def run(
+    config_name: str,
+    smoke: bool,
+    data: Path,
+    overrides: tuple[str, ...],
+    root: Path | None,
+    serving_base: Path | None,
+    no_cache: bool,
+    from_component: str | None,
+    as_json: bool,
+) -> None:
+    """Runs the pipeline: logs to a blessed release in the serving folder.
+
+    Components that ran before on the same data, settings and code are taken from the cache; a run that was killed
+    goes on where it stopped.
+    """
+    experiment = load_experiment(config_name, smoke, overrides)
+    quiet_tensorflow()
+    root = (root or Path("runs") / experiment.name).resolve()
+    serving_base = (serving_base or root / "serving").resolve()
+
+    from datasets.errors import DataError
+    from pipeline.cli.report import run_figures, run_report
+    from pipeline.pipeline import create_pipeline
+    from pipeline.runners.errors import PipelineError
+    from pipeline.runners.local import run_local
+
+    try:
+        pipeline = create_pipeline(experiment, data_dir=data.resolve(), root=root, serving_base=serving_base)
+        result = run_local(
+            pipeline,
+            log_dir=root / "logs",
+            use_cache=not no_cache,
+            from_component=from_component,
+            report=click.echo,
+        )
+    except (DataError, PipelineError) as error:
+        raise click.ClickException(str(error)) from error
+    models = (*(stage.name for stage in experiment.trainer.stages), "cascade")
+    click.echo(run_report(result, serving_base=serving_base, models=models))
+    if as_json:
+        click.echo(json.dumps(run_figures(result)))
