@@ -98,7 +98,7 @@ def _metric(metrics: Mapping[str, float], name: str) -> str:
 
 def oracle_table(best_recall: Mapping[str, Mapping[str, float]]) -> str:
     """Returns a table of the best possible recall of each ground truth, by cut."""
-    cuts = list(next(iter(best_recall.values())))
+    cuts = sorted(next(iter(best_recall.values())), key=int)
     rows = [(name, *(f"{recall[cut]:.4f}" for cut in cuts)) for name, recall in best_recall.items()]
     headers = ("best possible", *(f"recall@{cut}" for cut in cuts))
     return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
