@@ -1,7 +1,6 @@
 """Reads RecFlow's files into request and catalogue examples."""
 
 import dataclasses
-import datetime
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -44,7 +43,7 @@ class RecFlowAdapter:
             raise ValueError(f"`history_size` must be at least 1. Received: history_size={self.history_size}")
         try:
             zoneinfo.ZoneInfo(self.time_zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(
                 f"`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received: time_zone={self.time_zone!r}"
             ) from error
@@ -56,7 +55,8 @@ class RecFlowAdapter:
         if not days:
             raise DataError(f"{folder}: no <day>.feather file is there")
         for day in days:
-            _check_iso_day(folder, day)
+            if not layout.is_iso_day(day):
+                raise DataError(f"{folder / day}.feather: the name must be an ISO day such as 2024-01-13.feather")
         return tuple(days)
 
     def files(self, days: Sequence[str]) -> tuple[Path, ...]:
@@ -105,12 +105,3 @@ class RecFlowAdapter:
             layout.pickle_path(self.data_dir, layout.HISTORIES, day),
             layout.pickle_path(self.data_dir, layout.CANDIDATES, day),
         )
-
-
-def _check_iso_day(folder: Path, day: str) -> None:
-    try:
-        is_day = datetime.date.fromisoformat(day).isoformat() == day
-    except ValueError:
-        is_day = False
-    if not is_day:
-        raise DataError(f"{folder / day}.feather: the name must be an ISO day such as 2024-01-13.feather")

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import zoneinfo
 
-from datasets.recflow.layout import GROUP_SIZE
+from datasets.recflow.layout import GROUP_SIZE, is_iso_day
 
 RERANK_SIZE = 2 * GROUP_SIZE
 """Items that the rank stage passes on: ten become rerank_pos and ten rerank_neg."""
@@ -119,12 +119,7 @@ class SimulatorConfig:
         )
 
     def _check_time(self) -> None:
-        try:
-            datetime.date.fromisoformat(self.start_day)
-        except ValueError:
-            raise ValueError(
-                f"`start_day` must be an ISO day such as '2024-01-13'. Received: start_day={self.start_day!r}"
-            ) from None
+        _check(is_iso_day(self.start_day), "start_day", repr(self.start_day), "an ISO day such as '2024-01-13'")
         try:
             zoneinfo.ZoneInfo(self.time_zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

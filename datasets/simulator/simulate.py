@@ -57,7 +57,7 @@ def simulate(
     Raises:
       DataError: `out_dir` holds something else, or another configuration's data and `overwrite` is false.
     """
-    out_dir = Path(out_dir)
+    out_dir = Path(out_dir).absolute()
     oracle = _existing(config, out_dir, overwrite)
     if oracle is not None:
         return _report(config, out_dir, oracle, reused=True)

@@ -91,6 +91,7 @@ def test_travels_to_workers(folder) -> None:
         ({"lists": "four_stage"}, "`lists` must be one of two_stage, three_stage. Received: lists='four_stage'"),
         ({"history_size": 0}, "`history_size` must be at least 1. Received: history_size=0"),
         ({"time_zone": "Mars/Base"}, "`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received"),
+        ({"time_zone": "Asia"}, "`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received"),
         ({"time_zone": "../Base"}, "`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received"),
     ],
 )

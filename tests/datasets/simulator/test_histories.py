@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from datasets.recflow.layout import HistoryColumn
 from datasets.simulator.config import SimulatorConfig
@@ -57,3 +59,18 @@ def test_warm_up_precedes_the_first_day_and_shows_the_interests(world: World) ->
     affinity = world.affinity(users, np.full(len(users), world.config.midnight_ms(0)))
     watched = np.take_along_axis(affinity, rows[:, :, HistoryColumn.VIDEO], axis=1)[times > 0].mean()
     assert watched > affinity[np.isfinite(affinity)].mean() + 0.3
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches=st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 299)), max_size=120), max_size=4))
+def test_equals_a_plain_list_per_user(
+    small_world_config: SimulatorConfig, batches: list[list[tuple[int, int]]]
+) -> None:
+    histories = Histories(4, World(small_world_config).items)
+    expected: dict[int, list[int]] = {user: [] for user in range(4)}
+    for moment, batch in enumerate(batches, start=1):
+        if batch:
+            add(histories, *[(user, item, moment) for user, item in batch])
+        for user, item in batch:
+            expected[user] = [*expected[user], item][-50:]
+    assert {user: videos(histories, user) for user in range(4)} == expected

@@ -3,6 +3,9 @@
 import dataclasses
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -173,3 +176,22 @@ def test_an_interruption_leaves_what_was_there(
         simulate(small_world_config, tmp_path / "data", overwrite=True, progress=interrupt)
     assert checksums(tmp_path) == files
     assert [path.name for path in tmp_path.iterdir()] == (["data"] if before == "finished" else [])
+
+
+def test_what_a_killed_run_left_is_cleared(small_world_config: SimulatorConfig, tmp_path: Path) -> None:
+    (tmp_path / ".data.partial" / "all_stage").mkdir(parents=True)
+    simulate(small_world_config, tmp_path / "data")
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_bytes_do_not_depend_on_the_number_of_threads(
+    small_world_config: SimulatorConfig, small_world_dir: Path, tmp_path: Path
+) -> None:
+    code = "import sys; from datasets.simulator import *; simulate(SimulatorConfig(**eval(sys.argv[1])), sys.argv[2])"
+    subprocess.run(
+        [sys.executable, "-c", code, repr(dataclasses.asdict(small_world_config)), str(tmp_path / "data")],
+        check=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "5", "TZ": "America/New_York"},
+        cwd=Path(__file__).parents[3],
+    )
+    assert checksums(tmp_path / "data") == checksums(small_world_dir)
