@@ -5,7 +5,6 @@ import tensorflow as tf
 from serving import signatures
 from trainer.cascade_model import CascadeModel
 from trainer.export.request_inputs import Batch
-from trainer.export.top_items import top_items
 
 _ITEMS_PER_BLOCK = 8192
 
@@ -44,8 +43,8 @@ class RetrievalIndex:
         request = tf.broadcast_to(tf.range(batch_size)[:, tf.newaxis], tf.shape(blocked))
         lowest = tf.fill(tf.shape(blocked), tf.constant(signatures.LOWEST_SCORE, scores.dtype))
         scores = tf.tensor_scatter_nd_update(scores, tf.stack([request, blocked], axis=-1), lowest)
-        rows = tf.broadcast_to(tf.range(num_rows), tf.shape(scores))
-        return top_items(scores, rows, size)
+        best, row = tf.math.top_k(scores, tf.minimum(size, num_rows))
+        return tf.where(best > signatures.LOWEST_SCORE, row, 0), best
 
     def score(self, batch: Batch, row: tf.Tensor) -> tf.Tensor:
         """Scores of catalogue rows int32 `[B, N]`, float `[B, N]`."""
