@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from datasets.adapter import Record
-from pipeline.cli.options import config_option, data_option, load_experiment, quiet_tensorflow, set_option, smoke_option
+from pipeline.cli.options import config_option, data_option, load_experiment, quiet_libraries, set_option, smoke_option
 
 
 @click.command(
@@ -43,7 +43,7 @@ def evaluate(
 ) -> None:
     """Evaluates a pushed release on the test days of the logs, over the whole catalogue and inside logged lists."""
     experiment = load_experiment(config_name, smoke, overrides)
-    quiet_tensorflow()
+    quiet_libraries()
 
     from components.cascade_evaluator.pushed_release import lay_out_pushed_release
     from datasets.errors import DataError

@@ -1,6 +1,8 @@
 """Options and parameter types that several commands share."""
 
+import logging
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +50,9 @@ def load_experiment(config_name: str, smoke: bool, overrides: tuple[str, ...] = 
         raise click.UsageError(str(error)) from error
 
 
-def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's C++ notices off the terminal; call it before TensorFlow is imported."""
+def quiet_libraries() -> None:
+    """Keeps the notices that libraries give while they are imported off the terminal; call it before the imports."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore", FutureWarning)
+    warnings.simplefilter("ignore", DeprecationWarning)
+    logging.getLogger().addHandler(logging.NullHandler())  # else the first notice adds a handler for the terminal

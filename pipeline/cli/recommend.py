@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import config_option, data_option, load_experiment, quiet_tensorflow, set_option, smoke_option
+from pipeline.cli.options import config_option, data_option, load_experiment, quiet_libraries, set_option, smoke_option
 
 
 @click.command(
@@ -48,7 +48,7 @@ def recommend(
     if (target is None) == (base is None):
         raise click.UsageError("give either --target or --base")
     experiment = load_experiment(config_name, smoke, overrides)
-    quiet_tensorflow()
+    quiet_libraries()
 
     from components.example_gen.serialization import serialize_record
     from datasets.errors import DataError

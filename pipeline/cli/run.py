@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import config_option, data_option, load_experiment, quiet_tensorflow, set_option, smoke_option
+from pipeline.cli.options import config_option, data_option, load_experiment, quiet_libraries, set_option, smoke_option
 
 
 @click.command(
@@ -50,7 +50,7 @@ def run(
     goes on where it stopped.
     """
     experiment = load_experiment(config_name, smoke, overrides)
-    quiet_tensorflow()
+    quiet_libraries()
     root = (root or Path("runs") / experiment.name).resolve()
     serving_base = (serving_base or root / "serving").resolve()
 

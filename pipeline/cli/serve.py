@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import quiet_tensorflow
+from pipeline.cli.options import quiet_libraries
 
 
 @click.command(
@@ -27,7 +27,7 @@ def serve(base: Path, host: str, port: int) -> None:
 
     Ends on SIGTERM or Ctrl-C after the calls in flight.
     """
-    quiet_tensorflow()
+    quiet_libraries()
     from serving.server.release_server import ServeError, serve_release_base
 
     try:
