@@ -1,6 +1,7 @@
 """The pipeline: from request logs and a catalogue to a pushed release."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +11,16 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
+from components.cascade_evaluator.component import CascadeEvaluator
+from components.cascade_pusher.component import CascadePusher
+from components.cascade_trainer.component import CascadeTrainer
 from components.example_gen.adapters import adapter_path, declare_adapter, load_adapter
 from components.example_gen.component import CatalogueExampleGen, RequestExampleGen
 from components.example_gen.fingerprint import fingerprint
+from components.serving_validator.component import ServingValidator
 from components.strict_example_validator.component import StrictExampleValidator
+from datasets.recflow.layout import LISTS
+from datasets.simulator.oracle import read_oracle
 from pipeline.experiment import ExperimentConfig
 from pipeline.source_hash import source_hash
 from trainer.config_json import to_json
@@ -70,25 +77,81 @@ def create_pipeline(
 
 def create_components(experiment: ExperimentConfig, *, data_dir: Path, serving_base: Path) -> tuple[BaseNode, ...]:
     """Creates the components of an experiment; see `create_pipeline`."""
-    requests, catalogue = _create_data(experiment, data_dir)
-    return (*requests.nodes, *catalogue.nodes)
-
-
-def _create_data(experiment: ExperimentConfig, data_dir: Path) -> tuple[_Data, _Data]:
     kind, options = experiment.adapter.kind, {"data_dir": str(data_dir), **experiment.adapter.options}
     declaration = declare_adapter(kind, options)
     adapter = load_adapter(declaration)
     splits = experiment.splits.resolve(adapter.days())
-    days = tuple(day for split in splits.values() for day in split)
+    days = tuple(sorted(day for split in splits.values() for day in split))
     read = {
         "adapter": declaration,
         "fingerprint": fingerprint(adapter.files(days)),
         "source_hash": source_hash("components.example_gen.executor", adapter_path(kind).rpartition(".")[0]),
     }
+    requests = _process(experiment, "Request", "requests", RequestExampleGen(splits=splits, **read))
+    catalogue = _process(experiment, "Catalogue", "catalogue", CatalogueExampleGen(days=days, **read))
+    judging_days = splits.get("test", splits["eval"])
     return (
-        _process(experiment, "Request", "requests", RequestExampleGen(splits=splits, **read)),
-        _process(experiment, "Catalogue", "catalogue", CatalogueExampleGen(days=sorted(days), **read)),
+        *requests.nodes,
+        *catalogue.nodes,
+        *_create_release(
+            experiment,
+            requests,
+            catalogue,
+            serving_base=serving_base,
+            oracle=_oracle(experiment, data_dir, judging_days),
+            data_span=(splits["train"][0], splits["train"][-1]),
+        ),
     )
+
+
+def _create_release(
+    experiment: ExperimentConfig,
+    requests: _Data,
+    catalogue: _Data,
+    *,
+    serving_base: Path,
+    oracle: dict[str, float],
+    data_span: tuple[str, str],
+) -> tuple[BaseNode, ...]:
+    raw_requests = requests.example_gen.outputs["examples"]
+    transformed_requests = requests.transform.outputs["transformed_examples"]
+    trainer = CascadeTrainer(
+        requests=transformed_requests,
+        catalogue=catalogue.transform.outputs["transformed_examples"],
+        request_transform=requests.transform.outputs["transform_graph"],
+        catalogue_transform=catalogue.transform.outputs["transform_graph"],
+        trainer=to_json(experiment.trainer),
+        features=to_json(experiment.features),
+        source_hash=source_hash("components.cascade_trainer.executor"),
+    )
+    release = trainer.outputs["release"]
+    evaluator = CascadeEvaluator(
+        release=release,
+        requests=raw_requests,
+        catalogue=catalogue.example_gen.outputs["examples"],
+        config=to_json(experiment.evaluation),
+        serving_base=str(serving_base),
+        oracle=json.dumps(oracle),
+        source_hash=source_hash("components.cascade_evaluator.executor"),
+    )
+    serving_validator = ServingValidator(
+        release=release,
+        model_blessing=evaluator.outputs["blessing"],
+        requests=raw_requests,
+        transformed_requests=transformed_requests,
+        **dataclasses.asdict(experiment.serving_validation),
+        source_hash=source_hash("components.serving_validator.executor", "serving.server.__main__"),
+    )
+    pusher = CascadePusher(
+        release=release,
+        evaluation=evaluator.outputs["evaluation"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=serving_validator.outputs["blessing"],
+        serving_base=str(serving_base),
+        data_span=data_span,
+        source_hash=source_hash("components.cascade_pusher.executor"),
+    )
+    return trainer, evaluator, serving_validator, pusher
 
 
 def _process(experiment: ExperimentConfig, prefix: str, schema: str, example_gen: BaseNode) -> _Data:
@@ -113,6 +176,17 @@ def _process(experiment: ExperimentConfig, prefix: str, schema: str, example_gen
     # Nothing is made of data that the validator refuses.
     transform.add_upstream_node(validator)
     return _Data(example_gen, statistics_gen, schema_gen, validator, transform)
+
+
+def _oracle(experiment: ExperimentConfig, data_dir: Path, days: Sequence[str]) -> dict[str, float]:
+    """Returns the best possible recall by k on some days of simulated logs; empty for any other logs."""
+    content = read_oracle(data_dir) if experiment.adapter.kind == "recflow" else None
+    by_day = (content or {}).get("best_recall_by_day", {})
+    if not all(day in by_day for day in days):
+        return {}
+    truth = LISTS[experiment.adapter.options.get("lists", "two_stage")].stages[0]
+    recalls = [by_day[day][truth] for day in days]
+    return {k: sum(recall[k] for recall in recalls) / len(recalls) for k in recalls[0]}
 
 
 def _schema_file(schema_dir: str, name: str) -> Path:

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import logging
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -154,7 +155,7 @@ class _Run:
         class Handler(logging.Handler):
             def emit(handler, record: logging.LogRecord) -> None:
                 ticker.clear()
-                self._report(f"        {record.getMessage()}")
+                self._report(textwrap.indent(record.getMessage(), " " * 8))
 
         logger, handler = logging.getLogger(PROGRESS_LOGGER), Handler()
         logger.addHandler(handler)

@@ -1,0 +1,53 @@
+"""Runs `trainer.training.train`."""
+
+from typing import Any
+
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import Artifact, artifact_utils
+
+from components.cascade_trainer.provenance import git_commit, lock_hash
+from components.examples import split_files
+from components.progress import report
+from trainer.config import TrainerConfig
+from trainer.config_json import from_json
+from trainer.features import FeatureSpec
+from trainer.training import BEST_METRIC, train
+
+
+class Executor(BaseExecutor):
+    """Executor of `CascadeTrainer`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Trains the cascade and writes the candidate release.
+
+        Raises:
+          ValueError: the examples do not fit the features.
+          DivergedError: the loss became infinite or not a number.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        release = artifact_utils.get_single_instance(output_dict["release"])
+        record = train(
+            from_json(TrainerConfig, exec_properties["trainer"]),
+            from_json(FeatureSpec, exec_properties["features"]),
+            request_transform_dir=artifact_utils.get_single_uri(input_dict["request_transform"]),
+            catalogue_transform_dir=artifact_utils.get_single_uri(input_dict["catalogue_transform"]),
+            train_files=split_files(input_dict["requests"], "train"),
+            eval_files=split_files(input_dict["requests"], "eval"),
+            catalogue_files=split_files(input_dict["catalogue"], "train"),
+            output_dir=release.uri,
+            log_dir=artifact_utils.get_single_uri(output_dict["model_run"]),
+            report=report,
+        )
+        release.set_int_custom_property("num_parameters", record.num_parameters)
+        release.set_int_custom_property("num_items", record.num_items)
+        release.set_int_custom_property("best_epoch", record.best_epoch)
+        release.set_float_custom_property(
+            BEST_METRIC, record.epochs[record.best_epoch - 1].validation[BEST_METRIC.removeprefix("val_")]
+        )
+        for name, value in (("git_commit", git_commit()), ("lock_hash", lock_hash())):
+            release.set_string_custom_property(name, value or "")

@@ -1,0 +1,81 @@
+"""Serves a candidate release, sends logged requests and compares the answers."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tfx.dsl.components.base.base_executor import BaseExecutor
+from tfx.types import Artifact, artifact_utils
+
+from components.blessing import check_blessing, write_blessing
+from components.examples import judging_files
+from components.progress import report
+from components.serving_validator.keras_reference import KerasReference
+from components.serving_validator.logged_requests import read_logged_requests
+from components.serving_validator.server_process import ServerFailedError, serve_candidate
+from components.serving_validator.validate import ServingValidation, Validator
+from serving import signatures
+from serving.client_errors import RecommendError
+from serving.model_client import ModelClient
+from trainer.candidate import MODELS
+
+VALIDATION_FILE = "serving_validation.json"
+
+
+class Executor(BaseExecutor):
+    """Executor of `ServingValidator`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Validates the candidate and writes the blessing.
+
+        Raises:
+          NotBlessedError: the evaluation did not bless the candidate.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        check_blessing(artifact_utils.get_single_instance(input_dict["model_blessing"]))
+        work_dir = Path(self._get_tmp_dir()) / "serving"
+        work_dir.mkdir(parents=True)
+        validation = self._validate(work_dir, input_dict, exec_properties)
+        shutil.rmtree(work_dir)
+
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        text = json.dumps(dataclasses.asdict(validation), indent=2)
+        (Path(blessing.uri) / VALIDATION_FILE).write_text(text + "\n")
+        blessing.set_float_custom_property("max_difference", max(validation.differences.values(), default=0.0))
+        for name, latency_ms in validation.latencies_ms.items():
+            report(f"{name}: median {latency_ms['median']:.1f} ms, max {latency_ms['max']:.1f} ms")
+        write_blessing(blessing, validation.reasons, blessed_file="INFRA_BLESSED", not_blessed_file="INFRA_NOT_BLESSED")
+
+    def _validate(
+        self, work_dir: Path, input_dict: dict[str, list[Artifact]], exec_properties: dict[str, Any]
+    ) -> ServingValidation:
+        candidate_dir = artifact_utils.get_single_uri(input_dict["release"])
+        models_dir = Path(candidate_dir) / MODELS
+        transformed_path = work_dir / "transformed.gz"
+        requests = read_logged_requests(
+            judging_files(input_dict["requests"]),
+            judging_files(input_dict["transformed_requests"]),
+            exec_properties["num_requests"],
+            transformed_path,
+        )
+        reference = KerasReference(candidate_dir, str(transformed_path))
+        tolerance, timeout_s = exec_properties["tolerance"], exec_properties["timeout_s"]
+        models = (*reference.stages, signatures.CASCADE)
+        report(f"serving {', '.join(models)}; sending {len(requests)} requests to every signature")
+        try:
+            with serve_candidate(models_dir, models, work_dir, timeout_s) as target:
+                client = ModelClient(target)
+                k = min(exec_properties["k"], *reference.capacities)
+                validator = Validator(client, models_dir, reference, k=k, tolerance=tolerance, timeout_s=timeout_s)
+                validation = validator.validate(requests)
+                client.close()
+                return validation
+        except (ServerFailedError, RecommendError) as error:
+            return ServingValidation(len(requests), tolerance, {}, {}, (str(error),))

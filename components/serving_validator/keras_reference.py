@@ -1,0 +1,63 @@
+"""The scores that the Keras model gives to requests as the trainer reads them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from serving import signatures
+from trainer.candidate import load_model
+from trainer.input import read_requests
+
+
+class KerasReference:
+    """Scores requests by the training path: transformed examples, the trainer's input, the Keras model.
+
+    Args:
+      candidate_dir: the candidate release.
+      transformed_path: gzipped TFRecord file of transformed request examples.
+    """
+
+    def __init__(self, candidate_dir: str, transformed_path: str):
+        self._model = load_model(candidate_dir)
+        table = self._model.item_table
+        request_features = self._model.stages[0].request_features
+        self._requests = read_requests([transformed_path], self._model.features, request_features, table.item_ids)
+        self._row_by_id = {item_id: row for row, item_id in enumerate(table.item_ids, start=1)}
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Names of the stages in funnel order."""
+        return tuple(stage.name for stage in self._model.config.stages)
+
+    @property
+    def capacities(self) -> tuple[int, ...]:
+        """Items that each stage passes on."""
+        return tuple(stage.capacity for stage in self._model.config.stages)
+
+    def score(self, stage: str, request: int, item_ids: Sequence[bytes]) -> np.ndarray:
+        """Scores items for one request.
+
+        Args:
+          stage: name of the stage.
+          request: index of the request.
+          item_ids: the items.
+
+        Returns:
+          float32 `[num_items]`; the lowest float32 for items that the catalogue lacks.
+        """
+        rows = np.array([self._row_by_id.get(item_id, 0) for item_id in item_ids], np.int32)
+        if not len(rows):
+            return np.zeros(0, np.float32)
+        tower = self._model.stages[self.stages.index(stage)]
+        scores = tower.score(tower.encode_request(self._batch(request)), rows[np.newaxis])[0]
+        return np.where(rows > 0, scores.numpy(), np.float32(signatures.LOWEST_SCORE))
+
+    def best_retrieval_scores(self, request: int, k: int, excluded_ids: Sequence[bytes]) -> np.ndarray:
+        """Returns the k best scores of the first stage over the whole catalogue without the excluded items."""
+        excluded = set(excluded_ids)
+        allowed = [item_id for item_id in self._row_by_id if item_id not in excluded]
+        return np.sort(self.score(self.stages[0], request, allowed))[::-1][:k]
+
+    def _batch(self, request: int) -> dict[str, tf.Tensor]:
+        return {name: tf.constant(values[request : request + 1]) for name, values in self._requests.items()}
