@@ -49,12 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             load_retry_interval_s=flags.load_retry_interval_micros / 1e6,
             grpc_max_threads=flags.grpc_max_threads,
         )
-        server.start()
+        server.run(lambda: logging.info("Running gRPC ModelServer at %s ...", server.target))
     except (ModelConfigError, ServeError) as error:
         print(f"Failed to start server. Error: {error}", file=sys.stderr)
         return 1
-    logging.info("Running gRPC ModelServer at %s ...", server.target)
-    server.serve_until_terminated()
     return 0
 
 

@@ -60,7 +60,9 @@ def serve_release_base(
       ServeError: there is nothing to serve, it cannot be loaded, or the port is in use.
     """
     server = release_server(base, host=host, port=port)
-    server.start()
-    report(f"Serving release {server.available_versions(RETRIEVAL)[0]} of {os.fspath(base)} on {server.target}")
-    server.serve_until_terminated()
+
+    def report_start() -> None:
+        report(f"Serving release {server.available_versions(RETRIEVAL)[0]} of {os.fspath(base)} on {server.target}")
+
+    server.run(report_start)
     report("Stopped")

@@ -1,10 +1,11 @@
 """The model server: models on disk behind a gRPC port."""
 
 import concurrent.futures
+import gc
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import grpc
@@ -112,11 +113,21 @@ class ModelServer:
         self._grpc_server.stop(grace_s).wait()
         self._manager.stop()
 
-    def serve_until_terminated(self) -> None:
-        """Blocks until SIGTERM or SIGINT, then stops; call it in the main thread."""
+    def run(self, report_start: Callable[[], None]) -> None:
+        """Starts, serves until SIGTERM or SIGINT, and stops: all that a serving program does, in its main thread.
+
+        Args:
+          report_start: called once the server answers.
+
+        Raises:
+          ServeError: as `start`.
+        """
+        gc.freeze()  # the modules loaded so far are not searched for garbage at every unload: 1 ms instead of 200
+        self.start()
         terminated = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: terminated.set())
+        report_start()
         terminated.wait()
         self.stop()
 

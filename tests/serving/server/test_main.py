@@ -52,8 +52,8 @@ def test_the_program_serves_a_config_file_until_sigterm(tmp_path, half_plus, ass
         assert stubs.half(2.0) == (3.0, 1)
         assert stubs.predict("assorted", {"s": np.array([b"x"], object)}).model_spec.version.value == 4
 
-        slow = stubs.prediction.Predict.future(stubs.request("assorted", {"steps": np.int32([2000])}, "spin"))
-        time.sleep(0.2)
+        slow = stubs.prediction.Predict.future(stubs.request("assorted", {"steps": np.int32([600])}, "spin"))
+        time.sleep(0.1)
         start_s = time.monotonic()
         server.send_signal(signal.SIGTERM)
         assert slow.result(timeout=10).outputs["y"].float_val[0] == pytest.approx(1 / 256)

@@ -25,7 +25,7 @@ def status(stubs, name, version=None):
     }
 
 
-def wait_until(condition, timeout_s=20.0):
+def wait_until(condition, timeout_s=60.0):
     end_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end_s, "timed out"
