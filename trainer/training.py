@@ -95,7 +95,7 @@ def train(
         num_train_requests=num_train_requests,
         num_eval_requests=num_eval_requests,
         num_items=item_table.num_items,
-        num_parameters=sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
+        num_parameters=sum(int(np.prod(weight.shape)) for stage in model.stages for weight in stage.trainable_weights),
         duration_s=time.monotonic() - start_s,
         best_epoch=best.epoch,
         epochs=tuple(progress.epochs),

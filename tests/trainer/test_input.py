@@ -116,7 +116,7 @@ def test_lists_that_do_not_fit_are_named(tmp_path, serialized, name):
 
 
 def test_no_requests_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="The requests must be at least one. Received: none in"):
+    with pytest.raises(ValueError, match=r"The requests must be at least one. Received: none in"):
         read(tmp_path)
 
 
@@ -155,7 +155,7 @@ def test_item_table_is_ordered_by_item_id(tmp_path):
 
 def test_bad_catalogues_are_refused(tmp_path):
     twice = write(tmp_path / "twice.gz", [example(item_id=[b"a"]), example(item_id=[b"a"])])
-    with pytest.raises(ValueError, match="An item is in the catalogue once. Received `item_id` 'a' twice"):
+    with pytest.raises(ValueError, match=r"An item is in the catalogue once. Received `item_id` 'a' twice"):
         read_item_table(twice, ())
-    with pytest.raises(ValueError, match="The catalogue must hold at least one item"):
+    with pytest.raises(ValueError, match=r"The catalogue must hold at least one item"):
         read_item_table(write(tmp_path / "none.gz", []), ())

@@ -27,6 +27,6 @@ def test_rows_and_ids(tmp_path):
 
 @pytest.mark.parametrize("item_id", [b"", b"a\nb", b"a\r"])
 def test_ids_of_more_or_less_than_a_line_are_refused(tmp_path, item_id):
-    with pytest.raises(ValueError, match="`item_id` must be text of one line. Received: b'"):
+    with pytest.raises(ValueError, match=r"`item_id` must be text of one line. Received: b'"):
         write_item_ids([b"x", item_id], str(tmp_path / "ids.txt"))
     assert not (tmp_path / "ids.txt").exists()

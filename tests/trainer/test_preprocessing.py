@@ -98,7 +98,7 @@ def test_utc_offset(zone, hours):
 
 
 def test_zones_with_daylight_saving_are_refused():
-    with pytest.raises(ValueError, match="`time_zone` must have a constant UTC offset. Received: .*'Europe/Berlin'"):
+    with pytest.raises(ValueError, match=r"`time_zone` must have a constant UTC offset. Received: .*'Europe/Berlin'"):
         utc_offset_ms("Europe/Berlin")
 
 

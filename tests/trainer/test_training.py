@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.candidate import read_manifest
+from trainer.training import item_log_frequency, train
+
+
+@pytest.fixture(scope="module")
+def second_run(candidate_dir, transformed_data, tmp_path_factory):
+    """The training run of `candidate_dir` once more; folder, record and lines."""
+    manifest = read_manifest(str(candidate_dir))
+    folder = tmp_path_factory.mktemp("second")
+    lines: list[str] = []
+    record = train(
+        manifest.config,
+        manifest.features,
+        output_dir=str(folder / "release"),
+        log_dir=str(folder / "logs"),
+        report=lines.append,
+        **transformed_data.training_arguments(),
+    )
+    return folder, record, lines
+
+
+def test_the_same_seed_gives_the_same_run(second_run, candidate_dir):
+    _, record, _ = second_run
+    first = read_manifest(str(candidate_dir)).record
+    for once, again in zip(first.epochs, record.epochs, strict=True):
+        assert again.train == pytest.approx(once.train, rel=1e-5)
+        assert again.validation == pytest.approx(once.validation, rel=1e-5)
+
+
+def test_record(second_run):
+    _, record, _ = second_run
+    assert (record.num_train_requests, record.num_eval_requests, record.num_items) == (80, 20, 60)
+    assert [epoch.epoch for epoch in record.epochs] == [1, 2]
+    recalls = [epoch.validation["end_to_end_recall"] for epoch in record.epochs]
+    assert record.best_epoch == 1 + int(np.argmax(recalls))
+    assert record.epochs[1].train["total_loss"] < record.epochs[0].train["total_loss"]
+
+
+def test_lines_tell_what_happens(second_run):
+    folder, record, lines = second_run
+    text = "\n".join(lines)
+    assert lines[0].startswith("read 80 training and 20 evaluation requests, 60 items in ")
+    assert f"{record.num_parameters:,}" in text
+    assert "epoch 2/2: loss " in text
+    assert f"kept epoch {record.best_epoch} of 2: " in text
+    assert lines[-1] == f"wrote {folder / 'release'}"
+
+
+def test_tensorboard_has_every_curve(second_run):
+    folder, record, _ = second_run
+    losses = {"loss/total", "loss/end_to_end", "loss/retrieval", "loss/ranking", "loss/catalogue"}
+    recalls = {"recall/end_to_end", "recall/retrieval", "recall/ranking"}
+    expected = losses | recalls | {"loss_weight/retrieval", "loss_weight/ranking"}
+    train_values = scalars(folder / "logs" / "train")
+    validation_values = scalars(folder / "logs" / "validation")
+    assert set(train_values) == expected | {"learning_rate"}
+    assert set(validation_values) == expected
+    steps = {step for step, _ in validation_values["recall/end_to_end"]}
+    assert steps == {5, 10}
+    assert validation_values["recall/end_to_end"][-1][1] == pytest.approx(
+        record.epochs[-1].validation["end_to_end_recall"]
+    )
+
+
+def test_release_is_complete(second_run):
+    folder, _, _ = second_run
+    assert sorted(path.name for path in folder.iterdir()) == ["logs", "release"]
+    assert sorted(path.name for path in (folder / "release" / "models").iterdir()) == [
+        "cascade",
+        "ranking",
+        "retrieval",
+    ]
+    stages = json.loads((folder / "release" / "manifest.json").read_text())["stages"]
+    assert stages == [
+        {"name": "retrieval", "tower": "two_tower", "capacity": 20, "list_capacity": 4},
+        {"name": "ranking", "tower": "din", "capacity": 10, "list_capacity": 3},
+    ]
+
+
+def test_item_log_frequency():
+    requests = {
+        "candidate_item": np.array([[1, 2, 3], [1, 2, 0]]),
+        "ground_truth": np.array([[True, True, False], [True, False, False]]),
+    }
+    with np.errstate(divide="ignore"):
+        expected = np.log([0, 2 / 3, 1 / 3, 0, 0])
+    np.testing.assert_allclose(item_log_frequency(requests, 4), expected)
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    values: dict[str, list[tuple[int, float]]] = {}
+    for path in folder.iterdir():
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                values.setdefault(value.tag, []).append((event.step, float(tf.make_ndarray(value.tensor))))
+    return values
