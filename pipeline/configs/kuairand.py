@@ -66,7 +66,7 @@ def config() -> ExperimentConfig:
             epochs=3,
             batch_size=256,
         ),
-        evaluation=EvaluationConfig(ks=(10, 50, 100), exposure_stage=1, gate=Gate(metric="recall@100")),
+        evaluation=EvaluationConfig(ks=(10, 50, 100), popularity_days=4.0, gate=Gate(metric="recall@100")),
     )
 
 

@@ -34,7 +34,7 @@ FEATURES = FeatureSpec(
         Categorical("category_level_two", dtype="int64"),
         Categorical("upload_type", dtype="int64"),
         Numeric("duration", dtype="int64"),
-        Timestamp("upload_time_ms"),
+        Numeric("upload_time_ms", dtype="int64", num_buckets=32),
     ),
     history=(HistoryFeature("completion", 4), HistoryFeature("age", 16)),
     history_size=50,
