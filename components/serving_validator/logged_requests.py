@@ -68,6 +68,4 @@ def _records(files: Sequence[str]) -> tf.data.Dataset:
 
 
 def _values(example: bytes, name: str) -> tuple[bytes, ...]:
-    return tuple(
-        value.decode() for value in tf.train.Example.FromString(example).features.feature[name].bytes_list.value
-    )
+    return tuple(tf.train.Example.FromString(example).features.feature[name].bytes_list.value)

@@ -1,18 +1,25 @@
-"""Why a run of the pipeline ended early, in one line."""
+"""Why a pipeline did not run to its end."""
 
 import re
 from pathlib import Path
 
-from datasets.errors import DataError
-
+_OWN_PACKAGES = ("components", "datasets", "pipeline", "serving", "trainer")
 _BEAM_SUFFIX = re.compile(r" \[while running '.*'\]$")
 
 
 class PipelineError(Exception):
-    """A run that did not reach its end.
+    """A pipeline that could not be run or did not reach its end; the message is one line."""
+
+
+class RunInProgressError(PipelineError):
+    """Another process runs a pipeline over the same metadata store."""
+
+
+class ComponentFailedError(PipelineError):
+    """A component that ended the run.
 
     Args:
-      component: id of the component that ended it.
+      component: its id.
       reason: what went wrong, in one line.
       log_path: file with everything that was logged.
     """
@@ -24,19 +31,22 @@ class PipelineError(Exception):
         self.log_path = log_path
 
 
-class ReleaseRefusedError(PipelineError):
+class ReleaseRefusedError(ComponentFailedError):
     """A gate did not bless the candidate release; `reason` says why."""
 
 
 def root_cause(error: BaseException) -> str:
-    """Returns the message of the error at the bottom of a chain, as one line."""
+    """Returns the message of the error at the bottom of a chain, as one line.
+
+    Errors of this project speak for themselves; the type of any other is named.
+    """
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    if isinstance(error, DataError):
-        return " ".join(lines)
-    # Beam and TensorFlow put a whole trace into the message, with the error itself last.
-    last = _BEAM_SUFFIX.sub("", lines[-1])
-    return last if "Traceback" in str(error) else f"{type(error).__name__}: {' '.join(lines)[:500]}"
+    if "Traceback" in str(error):
+        # Beam puts the whole trace of a worker into the message, with the error itself last.
+        return _BEAM_SUFFIX.sub("", lines[-1])
+    message = " ".join(lines)[:1000]
+    if message and type(error).__module__.partition(".")[0] in _OWN_PACKAGES:
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

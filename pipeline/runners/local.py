@@ -21,7 +21,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from components.progress import PROGRESS_LOGGER
 from pipeline.history import ComponentRun, PipelineRun, component_runs, open_store
 from pipeline.runners.capture import captured_output
-from pipeline.runners.errors import PipelineError, ReleaseRefusedError, root_cause
+from pipeline.runners.errors import ComponentFailedError, PipelineError, ReleaseRefusedError, root_cause
 from pipeline.runners.run_lock import run_lock
 from pipeline.runners.ticker import Ticker, format_duration
 
@@ -49,10 +49,10 @@ def run_local(
       The run, every component `"executed"` or `"cached"`.
 
     Raises:
-      ValueError: there is no component `from_component`.
+      PipelineError: there is no component `from_component`.
       RunInProgressError: another process runs over the same metadata.
+      ComponentFailedError: a component failed.
       ReleaseRefusedError: a gate did not bless the candidate release.
-      PipelineError: a component failed.
     """
     run_id = datetime.datetime.now().isoformat(timespec="milliseconds")
     log_path = log_dir / f"{run_id}.log"
@@ -86,7 +86,7 @@ class _Run:
                 try:
                     with Ticker(label, self._terminal) as ticker, self._progress(ticker):
                         component = self._launch(node)
-                except PipelineError:
+                except ComponentFailedError:
                     self._report(f"{label}: failed in {format_duration(ticker.elapsed_s)}")
                     raise
                 done.append(component)
@@ -111,13 +111,13 @@ class _Run:
             logging.getLogger(__name__).exception("%s failed", node_id)
             reason = root_cause(error)
             self._keep_reason(node_id, reason)
-            raise PipelineError(node_id, reason, self._log_path) from error
+            raise ComponentFailedError(node_id, reason, self._log_path) from error
         if execution_info is None or execution_info.execution_id is None:
-            raise PipelineError(node_id, "its inputs were not produced", self._log_path)
+            raise ComponentFailedError(node_id, "its inputs were not produced", self._log_path)
         store = open_store(self._database)
         (component,) = component_runs(store, store.get_executions_by_id([execution_info.execution_id]))
         if component.state not in ("executed", "cached"):
-            raise PipelineError(node_id, component.error or "its inputs could not be resolved", self._log_path)
+            raise ComponentFailedError(node_id, component.error or "its inputs could not be resolved", self._log_path)
         return component
 
     def _keep_reason(self, node_id: str, reason: str) -> None:
@@ -178,7 +178,7 @@ def _absl_verbosity(verbosity: int) -> Iterator[None]:
 def _set_caching(ir: pipeline_pb2.Pipeline, use_cache: bool, from_component: str | None) -> None:
     nodes = {node.pipeline_node.node_info.id: node.pipeline_node for node in ir.nodes}
     if from_component is not None and from_component not in nodes:
-        raise ValueError(f"`from` must be one of {', '.join(nodes)}. Received: {from_component!r}")
+        raise PipelineError(f"`from` must be one of {', '.join(nodes)}. Received: {from_component!r}")
     again = set() if from_component is None else {from_component}
     for node_id, node in nodes.items():  # in topological order
         if node_id in again:

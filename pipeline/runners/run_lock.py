@@ -6,9 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-
-class RunInProgressError(Exception):
-    """Another process runs a pipeline over the same metadata store."""
+from pipeline.runners.errors import RunInProgressError
 
 
 @contextlib.contextmanager
