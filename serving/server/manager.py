@@ -101,8 +101,8 @@ class ModelManager:
         while not self._stopping.is_set():
             if looks:
                 self._look()
-            for model in self._models:
-                self._settle(model.name)
+            while any([self._advance(model.name) for model in self._models]):
+                pass
             looks = self._poll_interval_s > 0
             retrying = any(r.retry_at_s is not None for name in self._records for r in self.records(name).values())
             self._stopping.wait(self._poll_interval_s or (self._load_retry_interval_s if retrying else None))
@@ -119,21 +119,26 @@ class ModelManager:
                 continue
             self._aspired[model.name] = aspired_versions(model.model_version_policy, versions)
 
-    def _settle(self, name: str) -> None:
+    def _advance(self, name: str) -> bool:
+        """Takes a model's next steps up to and including one load; returns whether it loaded.
+
+        One load at a time: every model gets its highest version before any gets a second one.
+        """
         aspired = self._aspired.get(name)
         if aspired is None:
-            return
+            return False
         for version, record in self.records(name).items():
             if record.failed_loads and version not in aspired:
                 self._record(name, version, VersionRecord(State.END, record.error))
         while not self._stopping.is_set():
             step = next_transition(self.records(name), aspired, time.monotonic())
             if step is None:
-                return
+                break
             if step.action == "load":
                 self._load(name, step.version, aspired[step.version])
-            else:
-                self._unload(name, step.version)
+                return True
+            self._unload(name, step.version)
+        return False
 
     def _load(self, name: str, version: int, path: str) -> None:
         failed_loads = self._records[name].get(version, VersionRecord(State.START)).failed_loads
