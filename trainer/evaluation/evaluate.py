@@ -1,5 +1,6 @@
 """Evaluates a candidate release on logged requests and decides whether it may be pushed."""
 
+import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,8 @@ def evaluate(
       request_files: TFRecord GZIP files of test request examples, raw as the example generator wrote them.
       catalogue_files: TFRecord GZIP files of raw catalogue examples.
       train_request_files: TFRecord GZIP files of training request examples, for popularity.
-      baseline_models_dir: the `models` folder of the candidate that was pushed last; `None` if there is none.
+      baseline_models_dir: the `models` folder of the release that was pushed last, laid out like a candidate's;
+        `None` if there is none. Inside lists its stages get the list capacities of the candidate's.
       oracle: best possible pooled recall by k, where known.
       output_dir: folder for `evaluation.json` and `evaluation.html`; `None` writes nothing.
       report: gets lines of progress.
@@ -85,7 +87,7 @@ def evaluate(
     baseline_error = None
     if baseline_models_dir is not None:
         try:
-            stages = read_outline(baseline_models_dir).stages
+            stages = _with_list_capacities(read_outline(baseline_models_dir).stages, outline.stages)
             releases[BASELINE] = evaluate_models(BASELINE, baseline_models_dir, stages)
         except ValueError as error:
             baseline_error = str(error)
@@ -154,6 +156,14 @@ def _curves(
     return curves | {
         f"popularity_{name}": tuple(pooled_recall(positions < k) for k in ks) for name, positions in popular.items()
     }
+
+
+def _with_list_capacities(stages: Sequence[Stage], others: Sequence[Stage]) -> tuple[Stage, ...]:
+    """Gives stages the list capacities of others of their name, so that metrics inside lists can be compared."""
+    capacities = {stage.name: stage.list_capacity for stage in others}
+    return tuple(
+        dataclasses.replace(stage, list_capacity=capacities.get(stage.name, stage.list_capacity)) for stage in stages
+    )
 
 
 def _check_ks(config: EvaluationConfig, stages: Sequence[Stage]) -> None:

@@ -21,6 +21,13 @@ _FEATURES = {
     "candidate_label": FLOAT_LIST,
 }
 
+_LIST_SIGNATURE = [
+    tf.TensorSpec([None, None, None], tf.float32),
+    tf.TensorSpec([None, None], tf.float32),
+    tf.TensorSpec([None, None], tf.bool),
+    tf.TensorSpec([None, None], tf.bool),
+]
+
 
 def list_metrics(
     models: StageModels, requests: Requests, catalogue: Catalogue, *, batch_size: int, progress: Progress
@@ -45,17 +52,23 @@ def list_metrics(
     recalls = [Recall([capacity]) for capacity in capacities]
     ndcgs = [Ndcg(NDCG_TOP_N) for _ in capacities]
     recall = Recall(capacities)
+
+    @tf.function(input_signature=_LIST_SIGNATURE)
+    def update(stage_scores: tf.Tensor, labels: tf.Tensor, ground_truth: tf.Tensor, where: tf.Tensor) -> None:
+        scores_by_stage = [stage_scores[index] for index in range(len(capacities))]
+        recall.update_state(scores_by_stage, ground_truth, where)
+        for scores, stage_recall, ndcg in zip(scores_by_stage, recalls, ndcgs, strict=True):
+            stage_recall.update_state([scores], ground_truth, where)
+            ndcg.update_state(scores, labels, where)
+
     for batch in read_batches(requests.files, _FEATURES, batch_size=batch_size, max_examples=len(requests)):
         item_ids = batch["candidate_item_id"].to_tensor(b"").numpy()
         where = tf.constant(catalogue.rows(item_ids) >= 0)
         ground_truth = where & (aligned(batch, "candidate_stage").to_tensor(-1) >= requests.ground_truth_stage)
-        labels = _labels(batch)
-        scores_by_stage = [models.score(index, batch[EXAMPLES]) for index in range(len(models.stages))]
-        for index, scores in enumerate(scores_by_stage):
-            _check_shape(scores, item_ids, models.stages[index].name)
-            recalls[index].update_state([scores], ground_truth, where)
-            ndcgs[index].update_state(scores, labels, where)
-        recall.update_state(scores_by_stage, ground_truth, where)
+        stage_scores = [models.score(index, batch[EXAMPLES]) for index in range(len(models.stages))]
+        for stage, scores in zip(models.stages, stage_scores, strict=True):
+            _check_shape(scores, item_ids, stage.name)
+        update(np.stack(stage_scores), _labels(batch), ground_truth, where)
         progress.add(len(item_ids))
 
     metrics = {"list/recall": float(recall.result())}

@@ -6,7 +6,7 @@ import re
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from trainer.evaluation.funnel import DELIVERED, EXCLUDED, NOT_IN_CATALOGUE
 from trainer.evaluation.result import BASELINE, CANDIDATE, EvaluationResult
@@ -29,7 +29,7 @@ _STYLE = {
 
 def recall_plot(result: EvaluationResult) -> str:
     """Returns recall@k of the candidate, the baseline, popularity and the possible best."""
-    figure, axes = _figure(7.2, 4.0)
+    figure, axes = _figure(10.8, 4.2)
     lines = [(CANDIDATE, "candidate", _CANDIDATE, "-", 2.6), (BASELINE, "baseline release", _BASELINE, "-", 1.8)]
     lines += [
         ("popularity_ground_truth_without_excluded", "popularity", _POPULARITY, "-", 1.8),
@@ -49,6 +49,7 @@ def recall_plot(result: EvaluationResult) -> str:
         axes.plot(ks, list(result.oracle.values()), "D--", color=_ORACLE, markersize=5, label="possible best")
     axes.axhline(result.metrics["deliverable"], color=_INK, linewidth=1, linestyle=(0, (1, 3)), label="deliverable")
     axes.set(xlabel="k, items delivered", ylabel="end-to-end recall@k", ylim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.grid(color=_GRID, linewidth=0.8)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -58,7 +59,7 @@ def recall_plot(result: EvaluationResult) -> str:
 def attribution_plot(result: EvaluationResult) -> str:
     """Returns one bar per release and k: the fates of the ground truth, as shares."""
     bars = [(release, k) for k in result.ks for release in result.attribution]
-    figure, axes = _figure(9.4, 0.9 + 0.42 * len(bars))
+    figure, axes = _figure(10.8, 0.9 + 0.42 * len(bars))
     losses = [fate for fate in result.shares(result.ks[0]) if fate not in _FATES]
     colors = _FATES | {fate: _LOSSES[index % len(_LOSSES)] for index, fate in enumerate(losses)}
     order = [DELIVERED, *reversed(losses), NOT_IN_CATALOGUE, EXCLUDED]
@@ -90,15 +91,17 @@ def attribution_plot(result: EvaluationResult) -> str:
 
 def slice_plot(slices: list[SliceMetrics]) -> str:
     """Returns the recall of the slices of one dimension with their confidence intervals."""
-    figure, axes = _figure(4.6, 0.8 + 0.36 * len(slices))
+    figure, axes = _figure(5.2, 0.7 + 0.36 * len(slices))
     for row, part in enumerate(slices):
         axes.barh(row, part.recall, color=_CANDIDATE, alpha=0.85, height=0.66)
         error = [[max(0, part.recall - part.recall_low)], [max(0, part.recall_high - part.recall)]]
         axes.errorbar(part.recall, row, xerr=error, color=_INK, capsize=2.5, linewidth=1)
+        label = f"{part.recall:.1%} of {part.num_ground_truth:,}"
+        axes.annotate(label, (part.recall_high, row), (6, 0), textcoords="offset points", va="center", fontsize=8.5)
     axes.set(yticks=range(len(slices)), yticklabels=[part.value for part in slices], xlim=(0, None))
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="x", color=_GRID, linewidth=0.8)
     axes.tick_params(length=0)
     return _svg(figure, f"Recall by {words(slices[0].dimension)}")

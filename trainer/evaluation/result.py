@@ -2,11 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from typing import Any
 
-import dacite
-
+from trainer.config_json import from_json, to_plain
 from trainer.evaluation.gate import Decision
 from trainer.evaluation.slices import SliceMetrics
 
@@ -77,8 +74,8 @@ class EvaluationResult:
         return {fate: count / self.num_ground_truth for fate, count in counts.items()}
 
     def to_json(self) -> str:
-        """Returns the result as JSON, keys as in this class."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        """Returns the result as JSON text, keys as in this class."""
+        return json.dumps(to_plain(self), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "EvaluationResult":
@@ -87,8 +84,4 @@ class EvaluationResult:
         Raises:
           ValueError: if the text is no evaluation result.
         """
-        try:
-            values: Mapping[str, Any] = json.loads(text)
-            return dacite.from_dict(cls, values, config=dacite.Config(cast=[tuple], strict=True))
-        except (json.JSONDecodeError, dacite.DaciteError, TypeError) as error:
-            raise ValueError(f"This is no evaluation result: {error}") from error
+        return from_json(cls, text)

@@ -71,14 +71,22 @@ def write_examples(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
 class ToyStage(tf.Module):
     """A stage that looks its scores up: one row of them per user, one column per item."""
 
-    def __init__(self, item_ids: Sequence[str], scores: Scores, ignore_exclusions: bool = False) -> None:
-        self._item_ids = tf.constant(item_ids)
+    def __init__(
+        self,
+        item_ids: Sequence[str],
+        scores: Scores,
+        ignore_exclusions: bool = False,
+        user_feature: str = "user_id",
+    ) -> None:
+        self._item_ids = tf.constant(list(item_ids))
+        self._user_feature = user_feature
         self._users = tf.constant(list(scores))
         self._scores = tf.constant(list(scores.values()), tf.float32)
         self._ignore_exclusions = ignore_exclusions
 
     def _user_scores(self, examples: tf.Tensor) -> tf.Tensor:
-        user = tf.io.parse_example(examples, {"user_id": tf.io.FixedLenFeature([], tf.string)})["user_id"]
+        name = self._user_feature
+        user = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.string)})[name]
         return tf.gather(self._scores, tf.argmax(user[:, None] == self._users, axis=1))
 
     def _list(self, examples: tf.Tensor, name: str) -> tf.Tensor:
@@ -135,11 +143,9 @@ def two_stage_models_dir(write_release: Callable[..., str]) -> str:
     return write_release(ITEMS, [("retrieval", 3, 2, RETRIEVAL), ("ranking", 2, None, RANKING)])
 
 
-@pytest.fixture
-def world(write_rows: Callable[..., str]) -> dict[str, list[str]]:
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The files of the hand-made world, as `evaluate` takes them."""
-    return {
-        "request_files": [write_rows("requests", REQUESTS)],
-        "catalogue_files": [write_rows("catalogue", CATALOGUE)],
-        "train_request_files": [write_rows("train", TRAIN_REQUESTS)],
-    }
+    folder = tmp_path_factory.mktemp("world")
+    rows = {"request": REQUESTS, "catalogue": CATALOGUE, "train_request": TRAIN_REQUESTS}
+    return {f"{name}_files": [write_examples(folder / f"{name}.tfrecord.gz", each)] for name, each in rows.items()}
