@@ -6,12 +6,12 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from trainer.catalogue_loss import CatalogueLoss
 from trainer.config import OperatorKind, StageConfig, TowerKind, TrainerConfig
 from trainer.features import EncodedFeature, FeatureSpec
 from trainer.item_table import ItemTable
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.losses.lcron import lcron_loss
-from trainer.losses.sampled_softmax import sampled_softmax_loss
 from trainer.metrics.recall import Recall
 from trainer.sorting.neural_sort import neural_sort
 from trainer.sorting.soft_sort import soft_sort
@@ -30,8 +30,9 @@ OPERATORS: dict[OperatorKind, SortingOperator] = {"neural_sort": neural_sort, "s
 class CascadeModel(tfrs.models.Model):
     """All stages of a cascade, trained together with LCRON (arXiv 2503.09492).
 
-    The retrieval stage also learns the whole catalogue, by a softmax over sampled items and the other requests' ground
-    truth. Stages share no parameters. Call `compile()` before `fit`; it needs no arguments.
+    Every stage also learns the whole catalogue, by a sampled softmax: retrieval over sampled items and the other
+    requests' ground truth, later stages over what retrieval would pick of those. Stages share no parameters. Call
+    `compile()` before `fit`; it needs no arguments.
 
     Args:
       config: the training run.
@@ -59,7 +60,8 @@ class CascadeModel(tfrs.models.Model):
         self.log_variances = self.add_weight(
             name="log_variances", shape=[len(config.stages)], initializer="zeros", trainable=True
         )
-        self.sampler = CatalogueSampler(item_table.num_items, item_log_frequency, config.loss.popularity_share)
+        sampler = CatalogueSampler(item_table.num_items, item_log_frequency, config.loss.popularity_share)
+        self.catalogue_loss = CatalogueLoss(config.loss, sampler, config.seed)
         self.list_capacities = [stage.list_capacity for stage in config.stages]
         self.recalls = [Recall([stage.list_capacity], f"{stage.name}_recall") for stage in config.stages]
         self.end_to_end_recall = Recall(self.list_capacities, "end_to_end_recall")
@@ -87,10 +89,10 @@ class CascadeModel(tfrs.models.Model):
         """Returns the scalar loss of a training batch and updates the metrics."""
         loss = self.config.loss
         ground_truth, where = inputs["ground_truth"], inputs["where"]
-        retrieval = self.stages[0]
-        user_vectors = retrieval.encode_request(inputs)
-        scores = [retrieval.score(user_vectors, inputs["candidate_item"])]
-        scores += [tower(inputs) for tower in self.stages[1:]]
+        states = [tower.encode_request(inputs) for tower in self.stages]
+        scores = [
+            tower.score(state, inputs["candidate_item"]) for tower, state in zip(self.stages, states, strict=True)
+        ]
 
         size = tf.reduce_sum(tf.cast(where, tf.float32), axis=-1)
         lcron = lcron_loss(
@@ -109,8 +111,11 @@ class CascadeModel(tfrs.models.Model):
             terms[f"{stage.name}_loss_weight"] = 0.5 * tf.exp(-self.log_variances[index])
         total = lcron.total
         if loss.sampled_softmax_weight > 0:
-            terms["catalogue_loss"] = self._catalogue_loss(inputs, user_vectors, scores[0])
-            total += loss.sampled_softmax_weight * terms["catalogue_loss"]
+            step = self.optimizer.iterations
+            catalogue_losses = self.catalogue_loss(inputs, self.stages, states, scores, step)
+            for index, catalogue_loss in enumerate(catalogue_losses):
+                terms[f"{self.config.stages[index].name}_catalogue_loss"] = catalogue_loss
+                total += loss.sampled_softmax_weight * catalogue_loss
         terms["total_loss"] = total
 
         for name, value in terms.items():
@@ -135,38 +140,14 @@ class CascadeModel(tfrs.models.Model):
         self.compute_loss(data, training=False)
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def _catalogue_loss(self, batch: Batch, user_vectors: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-        """Returns the sampled softmax of the retrieval stage."""
-        loss = self.config.loss
-        item, ground_truth = batch["candidate_item"], batch["ground_truth"] & batch["where"]
-        seed = tf.stack([tf.cast(self.config.seed, tf.int64), self.optimizer.iterations])
-        candidate = self.sampler.sample(loss.num_sampled_negatives, seed)
-        num_in_batch = tf.constant(0)
-        if self.sampler.knows_frequency:
-            in_batch = tf.boolean_mask(item, ground_truth)
-            num_in_batch = tf.size(in_batch)
-            candidate = tf.concat([candidate, in_batch], axis=0)
-        weight = tf.cast(ground_truth, tf.float32)
-        if loss.positive_weights:
-            grade = tf.cast(batch["labels"], tf.int32)
-            grade = tf.clip_by_value(grade, 0, len(loss.positive_weights) - 1)
-            weight = tf.where(batch["where"], tf.gather(tf.constant(loss.positive_weights), grade), 0.0)
-        return sampled_softmax_loss(
-            scores,
-            tf.matmul(user_vectors, self.stages[0].item_vectors(candidate), transpose_b=True),
-            positive_item=item,
-            candidate_item=candidate,
-            positive_log_count=self.sampler.log_expected_count(item, loss.num_sampled_negatives, num_in_batch),
-            candidate_log_count=self.sampler.log_expected_count(candidate, loss.num_sampled_negatives, num_in_batch),
-            positive_weight=weight,
-            temperature=loss.sampled_softmax_temperature,
-        )
-
     def _loss_names(self) -> list[str]:
         names = ["total_loss", "end_to_end_loss"]
-        for stage in self.config.stages:
+        loss = self.config.loss
+        for index, stage in enumerate(self.config.stages):
             names += [f"{stage.name}_loss", f"{stage.name}_loss_weight"]
-        return names + (["catalogue_loss"] if self.config.loss.sampled_softmax_weight > 0 else [])
+            if loss.sampled_softmax_weight > 0 and (index == 0 or loss.num_retrieved_negatives > 0):
+                names.append(f"{stage.name}_catalogue_loss")
+        return names
 
 
 def _build_tower(

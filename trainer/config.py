@@ -53,7 +53,7 @@ class StageConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """LCRON (arXiv 2503.09492) and the sampled softmax that teaches retrieval the whole catalogue.
+    """LCRON (arXiv 2503.09492) and the sampled softmax that teaches every stage the whole catalogue.
 
     Args:
       operator: the sorting operator of the LCRON losses.
@@ -62,11 +62,13 @@ class LossConfig:
       negative_weight: factor on the negatives of each stage's own loss.
       use_list_capacities: whether the end-to-end term is trained at the stages' `list_capacity`; otherwise at the size
         of the list's ground truth, as the paper trains.
-      sampled_softmax_weight: weight of the catalogue term of the retrieval stage; 0 switches it off.
-      num_sampled_negatives: catalogue items drawn per batch for it, shared by the batch.
+      sampled_softmax_weight: weight of each stage's catalogue term; 0 switches them off.
+      num_sampled_negatives: catalogue items drawn per batch for that of retrieval, shared by the batch.
+      num_retrieved_negatives: of those, items drawn per request by its retrieval scores for that of every later stage;
+        0 leaves later stages to the logged lists.
       popularity_share: share of those drawn by popularity, in `[0, 1)`; the rest is uniform.
-      sampled_softmax_temperature: divides the scores of the catalogue term.
-      positive_weights: weight in the catalogue term of a candidate with label 0, 1, 2, ... (larger labels take the
+      sampled_softmax_temperature: divides the scores of the catalogue terms.
+      positive_weights: weight in the catalogue terms of a candidate with label 0, 1, 2, ... (larger labels take the
         last); empty stands for 1 on the ground truth and 0 on the rest.
     """
 
@@ -77,6 +79,7 @@ class LossConfig:
     use_list_capacities: bool = False
     sampled_softmax_weight: float = 1.0
     num_sampled_negatives: int = 1024
+    num_retrieved_negatives: int = 20
     popularity_share: float = 0.5
     sampled_softmax_temperature: float = 1.0
     positive_weights: tuple[float, ...] = ()
@@ -86,7 +89,7 @@ class LossConfig:
         _check_positive(
             self, "temperature", "reference_list_size", "num_sampled_negatives", "sampled_softmax_temperature"
         )
-        for name in ("negative_weight", "sampled_softmax_weight"):
+        for name in ("negative_weight", "sampled_softmax_weight", "num_retrieved_negatives"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative. Received: {name}={getattr(self, name)}")
         if not 0 <= self.popularity_share < 1:

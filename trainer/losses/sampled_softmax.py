@@ -1,4 +1,4 @@
-"""Softmax over a sample of the catalogue, which teaches retrieval the items that no list holds."""
+"""Softmax over a sample of the catalogue, which teaches a stage the items that no list holds."""
 
 import tensorflow as tf
 
@@ -14,7 +14,7 @@ def sampled_softmax_loss(
     positive_weight: tf.Tensor,
     temperature: float = 1.0,
 ) -> tf.Tensor:
-    """Tells each positive item from candidates that all requests of the batch share.
+    """Tells each positive item from candidates that were sampled for all requests of the batch, or for each.
 
     With `z = score / temperature - ln E[count of the item among the candidates]` (the log-Q correction of Yi et
     al., RecSys 2019, Eq. 6), request `b`, its positive `p`, and the candidates `C_b` that are no positive of `b`,
@@ -28,9 +28,9 @@ def sampled_softmax_loss(
       positive_scores: `[batch_size, num_positives]`.
       candidate_scores: `[batch_size, num_candidates]`.
       positive_item: int32 `[batch_size, num_positives]`, catalogue rows.
-      candidate_item: int32 `[num_candidates]`, catalogue rows, repetitions allowed.
+      candidate_item: int32 `[num_candidates]` or `[batch_size, num_candidates]`, catalogue rows, repetitions allowed.
       positive_log_count: `[batch_size, num_positives]`, log of the expected count among the candidates.
-      candidate_log_count: `[num_candidates]`, the same of each candidate.
+      candidate_log_count: of the shape of `candidate_item`, the same of each candidate.
       positive_weight: `[batch_size, num_positives]`, importance of each positive; 0 where there is none.
       temperature: divides the scores, positive.
 
@@ -54,9 +54,9 @@ def sampled_softmax_loss(
 
 
 def _is_member(item: tf.Tensor, members: tf.Tensor) -> tf.Tensor:
-    """Returns bool `[batch_size, num_items]`: is `item` `[num_items]` among each row of `members`?"""
+    """Returns bool `[batch_size, num_items]`: is `item` `[(batch_size,) num_items]` among its row of `members`?"""
     members = tf.sort(members, axis=-1)
-    item = tf.broadcast_to(item, [tf.shape(members)[0], tf.shape(item)[0]])
+    item = tf.broadcast_to(item, [tf.shape(members)[0], tf.shape(item)[-1]])
     place = tf.searchsorted(members, item)
     place = tf.minimum(place, tf.shape(members)[1] - 1)
     return tf.gather(members, place, batch_dims=1) == item

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.catalogue_loss import CatalogueLoss
+from trainer.config import LossConfig
+from trainer.losses.catalogue_sampler import CatalogueSampler
+from trainer.towers.mlp import Mlp
+from trainer.towers.two_tower import TwoTower
+
+NUM_ITEMS, NUM_DRAWS = 12, 20_000
+LOG_FREQUENCY = np.log(np.r_[1e-9, np.arange(1.0, NUM_ITEMS + 1)] / 78)
+
+
+@pytest.fixture(scope="module")
+def towers():
+    tf.keras.utils.set_random_seed(1)
+    return [TwoTower(num_items=NUM_ITEMS, output_dim=4), Mlp(num_items=NUM_ITEMS, name="ranking")]
+
+
+@pytest.fixture(scope="module")
+def batch():
+    return {
+        "history_item": tf.constant([[3, 4], [7, 0]]),
+        "history_where": tf.constant([[True, True], [True, False]]),
+        "candidate_item": tf.constant([[1, 2, 5], [6, 9, 0]]),
+        "where": tf.constant([[True, True, True], [True, True, False]]),
+        "ground_truth": tf.constant([[True, False, True], [False, True, False]]),
+        "labels": tf.constant([[2.0, 1.0, 3.0], [0.0, 2.0, 0.0]]),
+    }
+
+
+def _losses(towers, batch, log_frequency=LOG_FREQUENCY, **config):
+    config = LossConfig(**{"num_sampled_negatives": NUM_DRAWS, "num_retrieved_negatives": NUM_DRAWS, **config})
+    sampler = CatalogueSampler(NUM_ITEMS, log_frequency, config.popularity_share)
+    states = [tower.encode_request(batch) for tower in towers]
+    scores = [tower.score(state, batch["candidate_item"]) for tower, state in zip(towers, states, strict=True)]
+    loss = CatalogueLoss(config, sampler, seed=3)
+    return [float(value) for value in loss(batch, towers, states, scores, tf.constant(0, tf.int64))]
+
+
+def _expected(scores, counts, batch, weights):
+    """With many draws, the sum over the negatives is that over the catalogue."""
+    total = 0.0
+    item = batch["candidate_item"].numpy()
+    for row in range(len(item)):
+        positives = item[row][weights[row] > 0]
+        others = sum(np.exp(scores[row, i]) for i in range(1, NUM_ITEMS + 1) if i not in positives)
+        for positive, weight in zip(item[row], weights[row], strict=True):
+            if weight:
+                total += weight * np.log1p(others * counts[row, positive] / np.exp(scores[row, positive]))
+    return total / weights.sum()
+
+
+@pytest.mark.parametrize("positive_weights", [(), (0.0, 0.5, 2.0)])
+def test_every_stage_learns_the_softmax_of_the_whole_catalogue(towers, batch, positive_weights):
+    weights = batch["ground_truth"].numpy().astype(float)
+    if positive_weights:
+        weights = np.array([[2.0, 0.5, 2.0], [0.0, 2.0, 0.0]])
+    items = tf.tile(tf.range(NUM_ITEMS + 1)[tf.newaxis], [2, 1])
+    retrieval, ranking = (tower.score(tower.encode_request(batch), items).numpy() for tower in towers)
+    sampled = NUM_DRAWS * (0.5 * np.exp(LOG_FREQUENCY) + 0.5 / NUM_ITEMS) + 3 * np.exp(LOG_FREQUENCY)
+    retrieved = NUM_DRAWS * np.exp(retrieval) / np.exp(retrieval[:, 1:]).sum(axis=1, keepdims=True)
+    losses = _losses(towers, batch, positive_weights=positive_weights)
+    assert losses[0] == pytest.approx(_expected(retrieval, np.tile(sampled, [2, 1]), batch, weights), rel=0.01)
+    assert losses[1] == pytest.approx(_expected(ranking, retrieved, batch, weights), rel=0.01)
+
+
+def test_unknown_frequency_draws_uniformly(towers, batch):
+    weights = batch["ground_truth"].numpy().astype(float)
+    items = tf.tile(tf.range(NUM_ITEMS + 1)[tf.newaxis], [2, 1])
+    retrieval = towers[0].score(towers[0].encode_request(batch), items).numpy()
+    counts = np.full([2, NUM_ITEMS + 1], NUM_DRAWS / NUM_ITEMS)
+    losses = _losses(towers, batch, log_frequency=None)
+    assert losses[0] == pytest.approx(_expected(retrieval, counts, batch, weights), rel=0.01)
+
+
+def test_later_stages_may_go_without(towers, batch):
+    assert len(_losses(towers, batch, num_retrieved_negatives=0)) == 1
+
+
+def test_later_stages_do_not_teach_retrieval(towers, batch):
+    states = [tower.encode_request(batch) for tower in towers]
+    config = LossConfig(num_sampled_negatives=50, num_retrieved_negatives=5)
+    loss = CatalogueLoss(config, CatalogueSampler(NUM_ITEMS, LOG_FREQUENCY, 0.5), seed=3)
+    with tf.GradientTape() as tape:
+        states = [tower.encode_request(batch) for tower in towers]
+        scores = [tower.score(state, batch["candidate_item"]) for tower, state in zip(towers, states, strict=True)]
+        _, ranking = loss(batch, towers, states, scores, tf.constant(0, tf.int64))
+    gradients = tape.gradient(ranking, towers[0].trainable_variables)
+    assert all(gradient is None or not np.any(tf.convert_to_tensor(gradient)) for gradient in gradients)

@@ -1,0 +1,120 @@
+"""What the stages learn from the catalogue beyond the logged lists."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from trainer.config import LossConfig
+from trainer.losses.catalogue_sampler import CatalogueSampler
+from trainer.losses.sampled_softmax import sampled_softmax_loss
+from trainer.towers.embeddings import Batch
+from trainer.towers.tower import Tower
+
+
+class Negatives(NamedTuple):
+    """Catalogue items drawn as negatives.
+
+    Args:
+      item: int32 `[num_negatives]` for all requests, or `[batch_size, num_negatives]`; catalogue rows.
+      log_count: of the same shape, log of how often an item is expected among them.
+      positive_log_count: float32 `[batch_size, list_size]`, the same of the candidates of the lists.
+    """
+
+    item: tf.Tensor
+    log_count: tf.Tensor
+    positive_log_count: tf.Tensor
+
+
+class CatalogueLoss:
+    """A sampled softmax for each stage, whose negatives are what the stage meets when it serves.
+
+    Retrieval learns against items of the catalogue and the ground truth of the other requests, shared by the batch.
+    Later stages learn against items that are drawn from those by their retrieval scores, for each request apart. All
+    draws are corrected for, so every stage learns how likely an item is among the whole catalogue.
+
+    Args:
+      config: the losses.
+      sampler: draws the shared negatives.
+      seed: of the draws.
+    """
+
+    def __init__(self, config: LossConfig, sampler: CatalogueSampler, seed: int) -> None:
+        self.config = config
+        self.sampler = sampler
+        self.seed = seed
+
+    def __call__(
+        self, batch: Batch, towers: Sequence[Tower], states: Sequence[Any], scores: Sequence[tf.Tensor], step: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Returns the scalar loss of each stage in funnel order, of retrieval alone if none is drawn for the others.
+
+        Args:
+          batch: the training batch.
+          towers: the stages' towers, retrieval first.
+          states: what each tower's `encode_request` returned.
+          scores: `[batch_size, list_size]` scores of the candidates by each stage.
+          step: int64 scalar; each step draws anew.
+        """
+        seed = tf.stack([tf.cast(self.seed, tf.int64), step])
+        shared = self._draw(batch, seed)
+        shared_scores = tf.matmul(states[0], towers[0].item_vectors(shared.item), transpose_b=True)
+        losses = [self._softmax(batch, scores[0], shared_scores, shared)]
+        if self.config.num_retrieved_negatives > 0:
+            retrieved = self._retrieve(shared, shared_scores, scores[0], seed)
+            for tower, state, stage_scores in zip(towers[1:], states[1:], scores[1:], strict=True):
+                retrieved_scores = tower.score(state, retrieved.item)
+                losses.append(self._softmax(batch, stage_scores, retrieved_scores, retrieved))
+        return losses
+
+    def _draw(self, batch: Batch, seed: tf.Tensor) -> Negatives:
+        """Returns what all requests share: sampled items and, if its frequency is known, the batch's ground truth."""
+        num_sampled = self.config.num_sampled_negatives
+        item = self.sampler.sample(num_sampled, seed)
+        num_in_batch = tf.constant(0)
+        if self.sampler.knows_frequency:
+            in_batch = tf.boolean_mask(batch["candidate_item"], batch["ground_truth"] & batch["where"])
+            num_in_batch = tf.size(in_batch)
+            item = tf.concat([item, in_batch], axis=0)
+        return Negatives(
+            item,
+            self.sampler.log_expected_count(item, num_sampled, num_in_batch),
+            self.sampler.log_expected_count(batch["candidate_item"], num_sampled, num_in_batch),
+        )
+
+    def _retrieve(self, shared: Negatives, scores: tf.Tensor, list_scores: tf.Tensor, seed: tf.Tensor) -> Negatives:
+        """Returns negatives of each request, drawn from the shared ones by the retrieval softmax.
+
+        The shared negatives stand for the catalogue once their counts are divided out, so an item of the catalogue is
+        drawn about `n·exp(s) / Z` times, with `n` draws, its retrieval score `s` and `Z` the sum over the catalogue.
+        """
+        scores, list_scores = (
+            tf.stop_gradient(s / self.config.sampled_softmax_temperature) for s in (scores, list_scores)
+        )
+        log_odds = scores - shared.log_count
+        num_drawn = self.config.num_retrieved_negatives
+        drawn = tf.random.stateless_categorical(log_odds, num_drawn, seed, dtype=tf.int32)
+        log_scale = math.log(num_drawn) - tf.reduce_logsumexp(log_odds, axis=-1, keepdims=True)
+        drawn_scores = tf.gather(scores, drawn, batch_dims=1)
+        return Negatives(tf.gather(shared.item, drawn), drawn_scores + log_scale, list_scores + log_scale)
+
+    def _softmax(self, batch: Batch, scores: tf.Tensor, negative_scores: tf.Tensor, negatives: Negatives) -> tf.Tensor:
+        return sampled_softmax_loss(
+            scores,
+            negative_scores,
+            positive_item=batch["candidate_item"],
+            candidate_item=negatives.item,
+            positive_log_count=negatives.positive_log_count,
+            candidate_log_count=negatives.log_count,
+            positive_weight=self._positive_weight(batch),
+            temperature=self.config.sampled_softmax_temperature,
+        )
+
+    def _positive_weight(self, batch: Batch) -> tf.Tensor:
+        """Returns float32 `[batch_size, list_size]`, the weight of each candidate as a positive of the catalogue."""
+        weights = self.config.positive_weights
+        if not weights:
+            return tf.cast(batch["ground_truth"] & batch["where"], tf.float32)
+        grade = tf.clip_by_value(tf.cast(batch["labels"], tf.int32), 0, len(weights) - 1)
+        return tf.where(batch["where"], tf.gather(tf.constant(weights), grade), 0.0)
