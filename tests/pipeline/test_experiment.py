@@ -34,7 +34,11 @@ def test_json_round_trip():
         ("splits.train_days", "none", lambda config: config.splits.train_days is None),
         ("splits.train_days", "3", lambda config: config.splits.train_days == 3),
         ("evaluation.max_requests", "50", lambda config: config.evaluation.max_requests == 50),
-        ("evaluation.gate.minimum.recall@50", "0.5", lambda config: config.evaluation.gate.minimum.get("recall@50") == 0.5),
+        (
+            "evaluation.gate.minimum.recall@50",
+            "0.5",
+            lambda config: config.evaluation.gate.minimum.get("recall@50") == 0.5,
+        ),
         ("adapter.options.history_size", "20", lambda config: config.adapter.options.get("history_size") == 20),
         ("adapter.options.time_zone", "UTC", lambda config: config.adapter.options.get("time_zone") == "UTC"),
         ("schema_dir", "recflow", lambda config: config.schema_dir == "recflow"),
@@ -71,5 +75,5 @@ def test_override_refused(key, text, message):
 
 
 def test_serving_validation_must_be_positive():
-    with pytest.raises(ValueError, match="`num_requests` must be positive. Received: num_requests=0"):
+    with pytest.raises(ValueError, match=r"`num_requests` must be positive. Received: num_requests=0"):
         ServingValidationConfig(num_requests=0)

@@ -58,7 +58,7 @@ def test_module_outside_the_project(tree, tmp_path, monkeypatch):
 
 
 def test_unknown_module(tree):
-    with pytest.raises(ValueError, match="There is no module named 'components.nothing' to hash"):
+    with pytest.raises(ValueError, match=r"There is no module named 'components.nothing' to hash"):
         source_hash("components.nothing")
 
 

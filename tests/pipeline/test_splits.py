@@ -29,7 +29,10 @@ def test_ranges_are_inclusive_and_leave_days_after_them_out():
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        (SplitConfig(train_days=4), r"`splits.train_days` must select at least one day.*Received: train_days=4 of data"),
+        (
+            SplitConfig(train_days=4),
+            r"`splits.train_days` must select at least one day.*Received: train_days=4 of data",
+        ),
         (SplitConfig(eval_days=3, test_days=3), r"`splits.eval_days` must select at least one day.*\(5 days\)"),
         (SplitConfig(eval_days="2024-01-05..2024-01-05"), "`splits.eval_days` must select at least one day"),
         (SplitConfig(test_days=-1), "`splits.test_days` must not be negative. Received: test_days=-1"),
@@ -43,5 +46,5 @@ def test_refused(splits, message):
 
 
 def test_no_days_at_all():
-    with pytest.raises(ValueError, match="of data that holds no days"):
+    with pytest.raises(ValueError, match=r"of data that holds no days"):
         SplitConfig().resolve(())

@@ -9,13 +9,9 @@ def test_own_errors_speak_for_themselves():
 
 
 def test_the_cause_counts():
-    try:
-        try:
-            raise DataError("a.csv: broken")
-        except DataError as error:
-            raise RuntimeError("component failed") from error
-    except RuntimeError as error:
-        assert root_cause(error) == "a.csv: broken"
+    error = RuntimeError("component failed")
+    error.__cause__ = DataError("a.csv: broken")
+    assert root_cause(error) == "a.csv: broken"
 
 
 @pytest.mark.parametrize(
@@ -25,8 +21,8 @@ def test_the_cause_counts():
         (ValueError("first\n  second"), "ValueError: first second"),
         (MemoryError(), "MemoryError"),
         (
-            RuntimeError("Traceback (most recent call last):\n  File x\nOSError: disk full [while running 'Write/Out']"),
-            "OSError: disk full",
+            RuntimeError("Traceback (most recent call last):\n  File x\nOSError: full [while running 'Write/Out']"),
+            "OSError: full",
         ),
     ],
 )

@@ -1,0 +1,202 @@
+"""From simulated logs to a served release, through two deaths on the way.
+
+Each fixture goes on where the one before it ended; the tests look at what it left behind.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.example_gen.serialization import serialize_record
+from datasets.recflow.adapter import RecFlowAdapter
+from datasets.simulator import simulate
+from pipeline.configs import load
+from pipeline.history import PipelineRun, list_runs
+from pipeline.pipeline import create_pipeline
+from pipeline.runners.errors import ReleaseRefusedError
+from pipeline.runners.local import run_local
+from serving.client import RecommenderClient
+from serving.release.store import ReleaseStore
+from serving.server.release_server import release_server
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+
+DATA_PART = {
+    f"{data}{component}"
+    for data in ("Request", "Catalogue")
+    for component in ("ExampleGen", "StatisticsGen", "SchemaGen", "ExampleValidator", "Transform")
+}
+RELEASE_PART = ["CascadeTrainer", "CascadeEvaluator", "ServingValidator", "CascadePusher"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run left: itself in the history, the terminal, the releases and the models in the serving folder."""
+
+    run: PipelineRun
+    terminal: str
+    versions: list[int]
+    models: set[str]
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {component.component: component.state for component in self.run.components}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pipeline")
+    simulate(load("demo", smoke=True).simulation, folder / "data")
+    return folder
+
+
+def _outcome(root: Path, terminal: str) -> Outcome:
+    models = {path.parent.name for path in (root / "serving").glob("[a-z]*/[0-9]*")}
+    run = list_runs(root / "metadata.sqlite")[0]
+    return Outcome(run, terminal, ReleaseStore(root / "serving").versions(), models)
+
+
+def _killed(root: Path, victim: str) -> Outcome:
+    command = [sys.executable, str(Path(__file__).with_name("killed_run.py")), str(root), victim]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    assert done.stderr == ""
+    return _outcome(root, done.stdout)
+
+
+def _run(root: Path, **overrides: str) -> Outcome:
+    lines: list[str] = []
+    experiment = load("demo", smoke=True).with_overrides(overrides)
+    pipeline = create_pipeline(experiment, data_dir=root / "data", root=root, serving_base=root / "serving")
+    run_local(pipeline, log_dir=root / "logs", report=lines.append)
+    return _outcome(root, "\n".join(lines))
+
+
+@pytest.fixture(scope="module")
+def killed_in_trainer(root):
+    return _killed(root, "trainer")
+
+
+@pytest.fixture(scope="module")
+def killed_in_pusher(root, killed_in_trainer):
+    return _killed(root, "pusher")
+
+
+@pytest.fixture(scope="module")
+def finished(root, killed_in_pusher):
+    return _run(root)
+
+
+@pytest.fixture(scope="module")
+def repeated(root, finished):
+    return _run(root)
+
+
+@pytest.fixture(scope="module")
+def refused(root, repeated):
+    with pytest.raises(ReleaseRefusedError) as caught:
+        _run(root, **{"evaluation.gate.minimum.recall@50": "0.999"})
+    return _outcome(root, str(caught.value))
+
+
+def test_killed_trainer_leaves_the_data_part_and_no_release(killed_in_trainer):
+    states = killed_in_trainer.states
+    assert states.pop("CascadeTrainer") == "running"
+    assert states == dict.fromkeys(DATA_PART, "executed")
+    assert killed_in_trainer.versions == []
+    assert killed_in_trainer.models == set()
+
+
+def test_terminal_shows_components_and_progress_only(killed_in_trainer):
+    lines = killed_in_trainer.terminal.splitlines()
+    assert all(line.startswith(("[", " " * 8)) for line in lines), lines
+    assert any("RequestExampleGen: executed in" in line and "test.num_examples 150" in line for line in lines)
+
+
+def test_killed_pusher_goes_on_after_the_trainer_and_leaves_no_release(killed_in_pusher):
+    states = killed_in_pusher.states
+    assert states == {
+        **dict.fromkeys(DATA_PART, "cached"),
+        **dict.fromkeys(RELEASE_PART[:-1], "executed"),
+        "CascadePusher": "running",
+    }
+    assert killed_in_pusher.versions == []
+    assert killed_in_pusher.models == {"ranking"}
+
+
+def test_killed_runs_are_known_as_interrupted(root, finished):
+    assert [run.state for run in list_runs(root / "metadata.sqlite")[-2:]] == ["interrupted", "interrupted"]
+
+
+def test_third_run_pushes_the_release(finished, root):
+    assert finished.states == {
+        **dict.fromkeys([*DATA_PART, *RELEASE_PART[:-1]], "cached"),
+        "CascadePusher": "executed",
+    }
+    assert finished.models == {"retrieval", "ranking", "cascade"}
+    (version,) = finished.versions
+    assert finished.run.properties["CascadePusher.version"] == version
+    manifest = ReleaseStore(root / "serving").verify(version)
+    assert [stage.name for stage in manifest.stages] == ["retrieval", "ranking"]
+    assert manifest.data_span == ("2024-01-13", "2024-01-14")
+    recall = finished.run.properties["CascadeEvaluator.recall@50"]
+    assert manifest.metrics["recall@50"] == pytest.approx(recall)
+    assert not list((root / "serving").glob(".tmp-*"))
+
+
+def test_candidate_was_served_and_compared(finished):
+    outputs = {component.component: component.outputs for component in finished.run.components}
+    validation = json.loads(Path(outputs["ServingValidator"]["blessing"], "serving_validation.json").read_text())
+    assert validation["num_requests"] == 32
+    assert validation["reasons"] == []
+    assert set(validation["latencies_ms"]) == {
+        "retrieval/retrieve_examples",
+        "retrieval/score_examples",
+        "ranking/score_examples",
+        "cascade/recommend_examples",
+    }
+    assert len(validation["differences"]) == 9
+    assert max(validation["differences"].values()) <= 1e-5
+
+
+def test_release_recommends_over_grpc(finished, root):
+    adapter = RecFlowAdapter(root / "data")
+    (shard,) = adapter.request_shards(adapter.days()[-1:])
+    request = serialize_record(next(adapter.read_requests(shard, lambda policy, number: None)))
+    catalogue = {item["item_id"][0] for item in adapter.read_catalogue(adapter.days(), lambda policy, number: None)}
+    manifest = ReleaseStore(root / "serving").latest()
+    with (
+        release_server(root / "serving", port=0) as server,
+        RecommenderClient(server.target, stages=manifest.stages, timeout_s=60) as client,
+    ):
+        answer = client.recommend(request, k=10)
+        one_call = client.recommend_one_call(request, k=10)
+    assert answer.release == manifest.version
+    assert len(set(answer.item_ids)) == 10
+    assert set(answer.item_ids) <= catalogue
+    assert one_call.item_ids == answer.item_ids
+
+
+def test_unchanged_run_is_cached_and_pushes_nothing(finished, repeated):
+    assert set(repeated.states.values()) == {"cached"}
+    assert len(repeated.states) == 14
+    assert repeated.versions == finished.versions
+    assert repeated.run.duration_s < 30
+
+
+def test_refused_candidate_is_not_pushed(finished, refused):
+    assert refused.states == {
+        **dict.fromkeys([*DATA_PART, "CascadeTrainer"], "cached"),
+        "CascadeEvaluator": "executed",
+    }
+    assert refused.terminal.startswith("CascadeEvaluator: recall@50 is 0.")
+    assert "below the minimum of 0.9990" in refused.terminal
+    assert refused.run.properties["CascadeEvaluator.baseline_version"] == finished.versions[0]
+    assert refused.versions == finished.versions
