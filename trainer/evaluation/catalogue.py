@@ -30,7 +30,7 @@ class Catalogue:
 
     def rows(self, item_ids: np.ndarray) -> np.ndarray:
         """Returns the row of each id, int64 of the same shape, `UNKNOWN` for ids not in the catalogue."""
-        return self.item_ids.get_indexer(item_ids.ravel()).reshape(item_ids.shape)
+        return self.item_ids.get_indexer(pd.Index(item_ids.ravel(), dtype=object)).reshape(item_ids.shape)
 
 
 def read_catalogue(files: Sequence[str], *, batch_size: int = 4096) -> Catalogue:
