@@ -36,14 +36,17 @@ class Progress(tf.keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch = epoch + 1
-        self._start_s = self._last_s = time.monotonic()
+        self._start_s = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         now_s = time.monotonic()
-        if now_s - self._last_s < self._interval_s:
+        if batch == 0:
+            # The first step traces the graph, which says nothing about the speed of the others.
+            self._first_step_s = self._last_s = now_s
+        if batch == 0 or now_s - self._last_s < self._interval_s:
             return
         self._last_s = now_s
-        steps_per_s = (batch + 1) / (now_s - self._start_s)
+        steps_per_s = batch / (now_s - self._first_step_s)
         num_steps = -(-self._num_requests // self._config.batch_size)
         steps_left = num_steps * (self._config.epochs - self._epoch + 1) - (batch + 1)
         self._report(

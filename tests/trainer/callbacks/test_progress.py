@@ -14,6 +14,7 @@ def test_lines_of_an_epoch():
     lines: list[str] = []
     progress = Progress(lines.append, 100, TrainerConfig(epochs=2, batch_size=32), interval_s=0.0)
     progress.on_epoch_begin(0)
+    progress.on_train_batch_end(0, {"total_loss": 2.75})
     progress.on_train_batch_end(1, {"total_loss": 2.5})
     progress.on_epoch_end(0, {"total_loss": 2.0, "val_total_loss": 3.0, "val_end_to_end_recall": 0.25})
     pattern = r"epoch 1/2 step 2/4: loss 2\.5000, [\d.]+ step/s, [\d,]+ requests/s, ETA \d+ s"
