@@ -81,7 +81,7 @@ def test_training_raises_end_to_end_recall_and_lowers_every_loss(topic, requests
     for name in ("end_to_end_loss", "retrieval_loss", "prerank_loss", "ranking_loss", "retrieval_catalogue_loss"):
         assert after[name] < before[name]
     for stage in STAGES:
-        assert after[f"{stage.name}_recall"] > before[f"{stage.name}_recall"] + 0.2
+        assert after[f"{stage.name}_recall"] > 0.8
         assert after[f"{stage.name}_loss_weight"] > 0.5  # 1 / (2 · loss) in the end, and the loss is below one
     assert set(history) == set(after)
 
@@ -173,9 +173,9 @@ def test_checkpoint_restores_scores_and_training_state(topic, requests, tmp_path
 
 
 def test_same_seed_same_model(topic, requests):
-    config = dataclasses.replace(CONFIG, stages=STAGES[:2])
-    first, second = (
-        _model(topic, requests, config).fit(_batches(requests), epochs=1, verbose=0).history["total_loss"]
-        for _ in range(2)
-    )
-    assert first == pytest.approx(second, rel=1e-4)
+    batch = next(iter(_batches(requests)))
+    first, second = _model(topic, requests), _model(topic, requests)
+    for model in (first, second):
+        model.train_step(batch)
+    for scores, expected in zip(first.score(batch), second.score(batch), strict=True):
+        np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
