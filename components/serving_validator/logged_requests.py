@@ -49,9 +49,11 @@ def read_logged_requests(
             transformed[request_id] = record.numpy()
     with tf.io.TFRecordWriter(str(transformed_path), "GZIP") as writer:
         for example in raw:
-            record = transformed[_values(example, REQUEST_ID)]
+            request_id = _values(example, REQUEST_ID)
+            record = transformed[request_id]
             if record is None:
-                raise ValueError(f"Request {_values(example, REQUEST_ID)} is missing among the transformed requests")
+                shown = b" ".join(request_id).decode(errors="replace")
+                raise ValueError(f"Request {shown} is missing among the transformed requests")
             writer.write(record)
     return [
         LoggedRequest(
