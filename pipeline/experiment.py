@@ -63,7 +63,6 @@ class ExperimentConfig:
       serving_validation: what is asked of the candidate's server.
       schema_dir: folder of curated schemas, `requests.pbtxt` and `catalogue.pbtxt`: a path, or the name of a folder
         of `pipeline/schemas`. `None` infers the schemas from the data, which then cannot be anomalous.
-      simulation: the world whose logs the experiment can be tried on; `None` for real logs only.
       simulation: the world that `lcron simulate` writes logs of, if the experiment has one.
     """
 
@@ -76,7 +75,6 @@ class ExperimentConfig:
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     serving_validation: ServingValidationConfig = ServingValidationConfig()
     schema_dir: str | None = None
-    simulation: SimulatorConfig | None = None
     simulation: SimulatorConfig | None = None
 
     def with_overrides(self, values: Mapping[str, str]) -> "ExperimentConfig":

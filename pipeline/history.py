@@ -139,11 +139,11 @@ def _describe(
     store: MetadataStore,
     outputs: list[tuple[str, metadata_store_pb2.Artifact]],
 ) -> ComponentRun:
-    properties = {
+    properties: dict[str, Property] = {
         name: plain
         for _, artifact in outputs
         for name, value in sorted(artifact.custom_properties.items())
-        if name not in _TFX_PROPERTIES and not name.startswith("__") and (plain := _plain(value)) not in (None, "")
+        if name not in _TFX_PROPERTIES and not name.startswith("__") and (plain := _plain(value)) is not None
     }
     return ComponentRun(
         component=_node_id(store, execution),
@@ -172,4 +172,7 @@ def _pipeline_name(store: MetadataStore, executions: Sequence[metadata_store_pb2
 
 def _plain(value: metadata_store_pb2.Value) -> Property | None:
     kind = value.WhichOneof("value")
-    return getattr(value, kind) if kind in ("int_value", "double_value", "string_value") else None
+    if kind not in ("int_value", "double_value", "string_value"):
+        return None
+    plain = getattr(value, kind)
+    return None if plain == "" else plain

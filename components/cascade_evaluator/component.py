@@ -1,6 +1,6 @@
 """The component that judges a candidate release."""
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -30,18 +30,18 @@ class CascadeEvaluatorSpec(ComponentSpec):
       blessing: the gate's decision.
     """
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS: Mapping[str, ExecutionParameter] = {
         "config": ExecutionParameter(type=str),
         "serving_base": ExecutionParameter(type=str),
         "oracle": ExecutionParameter(type=str),
         "source_hash": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {
+    INPUTS: Mapping[str, ChannelParameter] = {
         "release": ChannelParameter(type=CandidateRelease),
         "requests": ChannelParameter(type=standard_artifacts.Examples),
         "catalogue": ChannelParameter(type=standard_artifacts.Examples),
     }
-    OUTPUTS: ClassVar = {
+    OUTPUTS: Mapping[str, ChannelParameter] = {
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
     }

@@ -1,7 +1,7 @@
 """The component that makes a candidate the next release."""
 
 import json
-from typing import ClassVar
+from collections.abc import Mapping
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -30,18 +30,18 @@ class CascadePusherSpec(ComponentSpec):
       pushed: the manifest of the release.
     """
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS: Mapping[str, ExecutionParameter] = {
         "serving_base": ExecutionParameter(type=str),
         "data_span": ExecutionParameter(type=str),
         "source_hash": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {
+    INPUTS: Mapping[str, ChannelParameter] = {
         "release": ChannelParameter(type=CandidateRelease),
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing),
     }
-    OUTPUTS: ClassVar = {"pushed": ChannelParameter(type=standard_artifacts.PushedModel)}
+    OUTPUTS: Mapping[str, ChannelParameter] = {"pushed": ChannelParameter(type=standard_artifacts.PushedModel)}
 
 
 class CascadePusher(BaseComponent):

@@ -1,6 +1,6 @@
 """The component that trains the cascade."""
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -30,18 +30,18 @@ class CascadeTrainerSpec(ComponentSpec):
       model_run: logs for TensorBoard.
     """
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS: Mapping[str, ExecutionParameter] = {
         "trainer": ExecutionParameter(type=str),
         "features": ExecutionParameter(type=str),
         "source_hash": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {
+    INPUTS: Mapping[str, ChannelParameter] = {
         "requests": ChannelParameter(type=standard_artifacts.Examples),
         "catalogue": ChannelParameter(type=standard_artifacts.Examples),
         "request_transform": ChannelParameter(type=standard_artifacts.TransformGraph),
         "catalogue_transform": ChannelParameter(type=standard_artifacts.TransformGraph),
     }
-    OUTPUTS: ClassVar = {
+    OUTPUTS: Mapping[str, ChannelParameter] = {
         "release": ChannelParameter(type=CandidateRelease),
         "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
     }

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
@@ -25,14 +24,14 @@ class RequestExampleGenSpec(ComponentSpec):
       examples: request examples, gzipped TFRecords of `tf.train.Example` in one folder per split.
     """
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS: Mapping[str, ExecutionParameter] = {
         "adapter": ExecutionParameter(type=str),
         "splits": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
         "source_hash": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {}
-    OUTPUTS: ClassVar = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
+    INPUTS: Mapping[str, ChannelParameter] = {}
+    OUTPUTS: Mapping[str, ChannelParameter] = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
 
 
 class RequestExampleGen(BaseBeamComponent):
@@ -76,14 +75,14 @@ class CatalogueExampleGenSpec(ComponentSpec):
       examples: one example per item, in the one split `train`.
     """
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS: Mapping[str, ExecutionParameter] = {
         "adapter": ExecutionParameter(type=str),
         "days": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
         "source_hash": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {}
-    OUTPUTS: ClassVar = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
+    INPUTS: Mapping[str, ChannelParameter] = {}
+    OUTPUTS: Mapping[str, ChannelParameter] = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
 
 
 class CatalogueExampleGen(BaseBeamComponent):

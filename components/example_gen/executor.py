@@ -3,7 +3,7 @@
 import datetime
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class _ExampleGenExecutor(BaseBeamExecutor):
 
     def _generate(
         self,
-        elements: dict[str, Sequence[Any]],
+        elements: Mapping[str, Sequence[Any]],
         read: type[_ReadShards],
         days: Iterable[str],
         output_dict: dict[str, list[Artifact]],

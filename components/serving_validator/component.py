@@ -1,6 +1,6 @@
 """The component that serves a candidate release before it is pushed."""
 
-from typing import ClassVar
+from collections.abc import Mapping
 
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -31,20 +31,20 @@ class ServingValidatorSpec(ComponentSpec):
       blessing: the answer, with `serving_validation.json`: largest differences and latencies.
     """
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS: Mapping[str, ExecutionParameter] = {
         "num_requests": ExecutionParameter(type=int),
         "k": ExecutionParameter(type=int),
         "tolerance": ExecutionParameter(type=float),
         "timeout_s": ExecutionParameter(type=float),
         "source_hash": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {
+    INPUTS: Mapping[str, ChannelParameter] = {
         "release": ChannelParameter(type=CandidateRelease),
         "model_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "requests": ChannelParameter(type=standard_artifacts.Examples),
         "transformed_requests": ChannelParameter(type=standard_artifacts.Examples),
     }
-    OUTPUTS: ClassVar = {"blessing": ChannelParameter(type=standard_artifacts.InfraBlessing)}
+    OUTPUTS: Mapping[str, ChannelParameter] = {"blessing": ChannelParameter(type=standard_artifacts.InfraBlessing)}
 
 
 class ServingValidator(BaseComponent):

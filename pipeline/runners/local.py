@@ -92,7 +92,7 @@ class _Run:
                 done.append(component)
                 self._report(f"{label}: {component.state} in {format_duration(ticker.elapsed_s)}{_notes(component)}")
                 if component.properties.get("blessed") == 0:
-                    reasons = component.properties.get("reasons", "not blessed")
+                    reasons = str(component.properties.get("reasons", "not blessed"))
                     raise ReleaseRefusedError(component.component, reasons, self._log_path)
         return PipelineRun(pipeline_name, self._run_id, tuple(done))
 
@@ -189,7 +189,7 @@ def _set_caching(ir: pipeline_pb2.Pipeline, use_cache: bool, from_component: str
 def _notes(component: ComponentRun) -> str:
     """Counts, metrics, blessings and versions that fit the line."""
     shown = [
-        f"{name} {value:,.4g}" if isinstance(value, float) else f"{name} {value:,}"
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in component.properties.items()
         if isinstance(value, int | float)
     ]
