@@ -139,11 +139,15 @@ def _popularity_positions(
     config: EvaluationConfig, files: Sequence[str], catalogue: Catalogue, requests: Requests
 ) -> dict[str, np.ndarray]:
     """Positions of the ground truth in each popularity list, by the list's name."""
+    ranks_by_list = popularity_ranks(
+        files,
+        catalogue,
+        min_stages={"ground_truth": requests.ground_truth_stage, "exposures": config.exposure_stage},
+        days=config.popularity_days,
+        batch_size=config.batch_size,
+    )
     positions = {}
-    for name, stage in (("ground_truth", requests.ground_truth_stage), ("exposures", config.exposure_stage)):
-        ranks = popularity_ranks(
-            files, catalogue, min_stage=stage, days=config.popularity_days, batch_size=config.batch_size
-        )
+    for name, ranks in ranks_by_list.items():
         positions[name] = popularity_positions(ranks, requests, remove_excluded=False)
         positions[f"{name}_without_excluded"] = popularity_positions(ranks, requests, remove_excluded=True)
     return positions

@@ -1,6 +1,6 @@
 """The same most popular items for everyone: what a model has to beat."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -18,21 +18,22 @@ def popularity_ranks(
     files: Sequence[str],
     catalogue: Catalogue,
     *,
-    min_stage: int,
+    min_stages: Mapping[str, int],
     days: float | None,
     batch_size: int,
-) -> np.ndarray:
+) -> dict[str, np.ndarray]:
     """Ranks the catalogue by how often its items were logged at a stage or deeper.
 
     Args:
       files: TFRecord GZIP files of training request examples.
       catalogue: the items.
-      min_stage: `candidate_stage` from which on a candidate counts.
+      min_stages: `candidate_stage` from which on a candidate counts, by the name of the list.
       days: count the requests of so many last days, reckoned from the latest request; `None` counts all.
       batch_size: examples per parsed batch.
 
     Returns:
-      int64 `[num_items]`, rank from 0, ties in catalogue order, `NOWHERE` for items never counted.
+      int64 `[num_items]` by the name of the list: rank from 0, ties in catalogue order, `NOWHERE` for items never
+      counted.
     """
     since_ms = -np.inf if days is None else _latest_time_ms(files, batch_size) - days * _MS_PER_DAY
     features = {
@@ -41,16 +42,14 @@ def popularity_ranks(
         "candidate_item_id": STRING_LIST,
         "candidate_stage": INT64_LIST,
     }
-    counts = np.zeros(catalogue.num_items, np.int64)
+    counts = {name: np.zeros(catalogue.num_items, np.int64) for name in min_stages}
     for batch in read_batches(files, features, batch_size=batch_size):
-        stage = aligned(batch, "candidate_stage")
-        counted = tf.ragged.boolean_mask(batch["candidate_item_id"], stage >= min_stage)
-        recent = batch["request_time_ms"].numpy() > since_ms
-        rows = catalogue.rows(counted.flat_values.numpy()[recent[counted.value_rowids().numpy()]])
-        counts += np.bincount(rows[rows >= 0], minlength=catalogue.num_items)
-    ranks = np.empty(catalogue.num_items, np.int64)
-    ranks[np.argsort(-counts, kind="stable")] = np.arange(catalogue.num_items)
-    return np.where(counts > 0, ranks, NOWHERE)
+        recent = tf.constant(batch["request_time_ms"].numpy() > since_ms)
+        stage = tf.ragged.boolean_mask(aligned(batch, "candidate_stage"), recent).flat_values.numpy()
+        rows = catalogue.rows(tf.ragged.boolean_mask(batch["candidate_item_id"], recent).flat_values.numpy())
+        for name, min_stage in min_stages.items():
+            counts[name] += np.bincount(rows[(rows >= 0) & (stage >= min_stage)], minlength=catalogue.num_items)
+    return {name: _ranks(each) for name, each in counts.items()}
 
 
 def popularity_positions(ranks: np.ndarray, requests: Requests, *, remove_excluded: bool) -> np.ndarray:
@@ -80,6 +79,12 @@ def popularity_metrics(positions: np.ndarray, request: np.ndarray, ks: Sequence[
     """Returns `recall@<k>` and `mean_recall@<k>` by name, for positions `[G]` and the request of each item `[G]`."""
     metrics = {f"recall@{k}": pooled_recall(positions < k) for k in ks}
     return metrics | {f"mean_recall@{k}": mean_recall(positions < k, request) for k in ks}
+
+
+def _ranks(counts: np.ndarray) -> np.ndarray:
+    ranks = np.empty(len(counts), np.int64)
+    ranks[np.argsort(-counts, kind="stable")] = np.arange(len(counts))
+    return np.where(counts > 0, ranks, NOWHERE)
 
 
 def _ranks_of(pairs: Pairs, ranks: np.ndarray) -> np.ndarray:

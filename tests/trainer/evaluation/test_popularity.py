@@ -25,12 +25,14 @@ def catalogue(world: dict) -> Catalogue:
     ],
 )
 def test_ranks(world: dict, catalogue: Catalogue, min_stage: int, days: float | None, expected: dict) -> None:
-    ranks = popularity_ranks(world["train_request_files"], catalogue, min_stage=min_stage, days=days, batch_size=3)
-    assert ranks.tolist() == [expected.get(item, NOWHERE) for item in "abcde"]
+    files = world["train_request_files"]
+    ranks = popularity_ranks(files, catalogue, min_stages={"list": min_stage}, days=days, batch_size=3)
+    assert ranks["list"].tolist() == [expected.get(item, NOWHERE) for item in "abcde"]
 
 
 def test_recall(world: dict, catalogue: Catalogue) -> None:
-    ranks = popularity_ranks(world["train_request_files"], catalogue, min_stage=3, days=None, batch_size=3)
+    files = world["train_request_files"]
+    ranks = popularity_ranks(files, catalogue, min_stages={"list": 3}, days=None, batch_size=3)["list"]
     requests = read_requests(world["request_files"], catalogue, ground_truth_stage=3, batch_size=3)
     # The list is b, c, a. Ground truth: r1 c a d x; r2 a (excluded) b d c; r4 d.
     kept = popularity_positions(ranks, requests, remove_excluded=False)
@@ -51,7 +53,7 @@ def test_recall(world: dict, catalogue: Catalogue) -> None:
 
 def test_no_training_requests(catalogue: Catalogue, write_rows) -> None:
     with pytest.raises(ValueError, match="There must be at least one training request"):
-        popularity_ranks([write_rows("empty", [])], catalogue, min_stage=3, days=7, batch_size=3)
+        popularity_ranks([write_rows("empty", [])], catalogue, min_stages={"list": 3}, days=7, batch_size=3)
 
 
 @settings(max_examples=50, deadline=None)
