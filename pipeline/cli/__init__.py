@@ -33,7 +33,7 @@ for _command in (simulate, run, serve, recommend, evaluate, runs):
 def main() -> None:
     """Runs the command line; a user's mistake ends in one line on stderr (2 = bad option, 1 = anything else)."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="lcron", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)

@@ -50,8 +50,8 @@ def components_table(components: Sequence[ComponentRun]) -> str:
 
 
 def _blessing(run: PipelineRun) -> str:
-    blessed = _first(run.properties, ".blessed")
-    return {"0": "no", "1": "yes"}.get(blessed, "-")
+    blessings = [value for name, value in run.properties.items() if name.endswith(".blessed")]
+    return "-" if not blessings else "yes" if all(blessings) else "no"
 
 
 def _first(properties: dict[str, Any], suffix: str) -> str:
