@@ -1,5 +1,6 @@
 """Runs `trainer.evaluation.evaluate.evaluate` against the last pushed release."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
 from components.blessing import BASELINE_VERSION, write_blessing
-from components.cascade_evaluator.pushed_release import lay_out_pushed_release
+from components.cascade_evaluator.pushed_release import candidate_layout
 from components.examples import judging_files, split_files
 from components.progress import report
 from serving.release.store import ReleaseStore
@@ -40,39 +41,33 @@ class Executor(BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         config = from_json(EvaluationConfig, exec_properties["config"])
         models_dir = str(Path(artifact_utils.get_single_uri(input_dict["release"])) / MODELS)
-        baseline_version, baseline_dir = self._baseline(
-            exec_properties["serving_base"], read_outline(models_dir).ground_truth_stage
-        )
-        result = evaluate(
-            config,
-            models_dir=models_dir,
-            request_files=judging_files(input_dict["requests"]),
-            catalogue_files=split_files(input_dict["catalogue"], "train"),
-            train_request_files=split_files(input_dict["requests"], "train"),
-            baseline_models_dir=baseline_dir,
-            oracle={int(k): recall for k, recall in json.loads(exec_properties["oracle"]).items()},
-            output_dir=evaluation.uri,
-            report=report,
-        )
+        store = ReleaseStore(exec_properties["serving_base"])
+        latest = store.latest()
+        ground_truth_stage = read_outline(models_dir).ground_truth_stage
+        with contextlib.ExitStack() as stack:
+            baseline = None
+            if latest is not None:
+                layout = candidate_layout(store, latest.version, ground_truth_stage=ground_truth_stage)
+                baseline = stack.enter_context(layout)
+            result = evaluate(
+                config,
+                models_dir=models_dir,
+                request_files=judging_files(input_dict["requests"]),
+                catalogue_files=split_files(input_dict["catalogue"], "train"),
+                train_request_files=split_files(input_dict["requests"], "train"),
+                baseline_models_dir=baseline,
+                oracle={int(k): recall for k, recall in json.loads(exec_properties["oracle"]).items()},
+                output_dir=evaluation.uri,
+                report=report,
+            )
         for note in result.decision.notes:
             report(note)
         for k in config.ks:
             evaluation.set_float_custom_property(f"recall@{k}", result.metrics[f"recall@{k}"])
-        blessing.set_int_custom_property(BASELINE_VERSION, baseline_version)
+        blessing.set_int_custom_property(BASELINE_VERSION, latest.version if latest else 0)
         write_blessing(
             blessing,
             result.decision.reasons,
             blessed_file=constants.BLESSED_FILE_NAME,
             not_blessed_file=constants.NOT_BLESSED_FILE_NAME,
-        )
-
-    def _baseline(self, serving_base: str, ground_truth_stage: int) -> tuple[int, str | None]:
-        """Returns version and models folder of the last pushed release, `(0, None)` before the first."""
-        store = ReleaseStore(serving_base)
-        latest = store.latest()
-        if latest is None:
-            return 0, None
-        folder = Path(self._get_tmp_dir()) / "baseline"
-        return latest.version, lay_out_pushed_release(
-            store, latest.version, folder, ground_truth_stage=ground_truth_stage
         )

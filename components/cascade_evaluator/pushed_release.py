@@ -1,33 +1,38 @@
 """A pushed release laid out as the evaluation reads a candidate."""
 
+import contextlib
 import json
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from serving.release.store import ReleaseStore
 from trainer.candidate import MANIFEST, MODELS
 
 
-def lay_out_pushed_release(store: ReleaseStore, version: int, folder: Path, *, ground_truth_stage: int) -> str:
-    """Links the models of a pushed release into a candidate's layout.
+@contextlib.contextmanager
+def candidate_layout(store: ReleaseStore, version: int, *, ground_truth_stage: int) -> Iterator[str]:
+    """Links the models of a pushed release into a candidate's layout, for as long as the context lasts.
 
     Args:
       store: the releases.
       version: of the release.
-      folder: to write; it is made.
       ground_truth_stage: `candidate_stage` from which on a candidate is ground truth.
 
-    Returns:
+    Yields:
       The `models` folder, for `trainer.evaluation.evaluate.evaluate`.
 
     Raises:
       ReleaseError: there is no such release, or its manifest is damaged.
     """
     manifest = store.read(version)
-    models = folder / MODELS
-    models.mkdir(parents=True)
-    for model in manifest.models:
-        (models / model).symlink_to(store.model_path(model, version).resolve())
-    stages = [{"name": stage.name, "capacity": stage.capacity, "list_capacity": None} for stage in manifest.stages]
-    outline = {"stages": stages, "features": {"ground_truth_stage": ground_truth_stage}}
-    (folder / MANIFEST).write_text(json.dumps(outline))
-    return str(models)
+    # Not in a component's own temporary folder: TFX clears that with gfile, which stumbles over links.
+    with tempfile.TemporaryDirectory(prefix="lcron-release-") as folder:
+        models = Path(folder) / MODELS
+        models.mkdir()
+        for model in manifest.models:
+            (models / model).symlink_to(store.model_path(model, version).resolve())
+        stages = [{"name": stage.name, "capacity": stage.capacity, "list_capacity": None} for stage in manifest.stages]
+        outline = {"stages": stages, "features": {"ground_truth_stage": ground_truth_stage}}
+        (Path(folder) / MANIFEST).write_text(json.dumps(outline))
+        yield str(models)

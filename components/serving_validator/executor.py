@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
@@ -42,7 +43,8 @@ class Executor(BaseExecutor):
         check_blessing(artifact_utils.get_single_instance(input_dict["model_blessing"]))
         work_dir = Path(self._get_tmp_dir()) / "serving"
         work_dir.mkdir(parents=True)
-        validation = self._validate(work_dir, input_dict, exec_properties)
+        with tf.device("/CPU:0"):  # where the server computes: a GPU rounds differently
+            validation = self._validate(work_dir, input_dict, exec_properties)
         shutil.rmtree(work_dir)
 
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])

@@ -1,6 +1,7 @@
 """A model server of its own process over a candidate release."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from serving.release.serving_config import serving_config
 
 VERSION = 1
 _LOG_TAIL_LINES = 5
+_ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1"}  # the pipeline's process may hold all of a GPU's memory
 
 
 class ServerFailedError(Exception):
@@ -46,7 +48,7 @@ def serve_candidate(models_dir: Path, models: Sequence[str], work_dir: Path, tim
     command += ["--model_config_file", str(config), "--file_system_poll_wait_seconds", "0"]
     command += ["--max_num_load_retries", "0"]
     with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | _ON_CPU)
     try:
         _wait_until_ready(server, target, log, timeout_s)
         yield target

@@ -45,7 +45,7 @@ def evaluate(
     experiment = load_experiment(config_name, smoke, overrides)
     quiet_libraries()
 
-    from components.cascade_evaluator.pushed_release import lay_out_pushed_release
+    from components.cascade_evaluator.pushed_release import candidate_layout
     from datasets.errors import DataError
     from pipeline.cli.logged_requests import open_adapter, read_day
     from pipeline.cli.tables import metrics_table
@@ -70,20 +70,17 @@ def evaluate(
                 "catalogue": adapter.read_catalogue(days, lambda policy, number: None),
             }
             paths = {name: [_write(folder / f"{name}.gz", records)] for name, records in files.items()}
-            result = evaluate_release(
-                experiment.evaluation,
-                models_dir=lay_out_pushed_release(
-                    store,
-                    latest.version,
-                    folder / "release",
-                    ground_truth_stage=experiment.features.ground_truth_stage,
-                ),
-                request_files=paths["test"],
-                catalogue_files=paths["catalogue"],
-                train_request_files=paths["train"],
-                output_dir=None if out is None else str(out),
-                report=lambda line: click.echo(line, err=True),
-            )
+            stage = experiment.features.ground_truth_stage
+            with candidate_layout(store, latest.version, ground_truth_stage=stage) as models_dir:
+                result = evaluate_release(
+                    experiment.evaluation,
+                    models_dir=models_dir,
+                    request_files=paths["test"],
+                    catalogue_files=paths["catalogue"],
+                    train_request_files=paths["train"],
+                    output_dir=None if out is None else str(out),
+                    report=lambda line: click.echo(line, err=True),
+                )
         except (DataError, ReleaseError, ValueError) as error:
             raise click.ClickException(str(error)) from error
     click.echo(f"release {latest.version} on {judged[0]} to {judged[-1]}, {result.num_requests:,} requests")
