@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,10 @@ class Executor(BaseExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         check_blessing(artifact_utils.get_single_instance(input_dict["model_blessing"]))
-        work_dir = Path(self._get_tmp_dir()) / "serving"
-        work_dir.mkdir(parents=True)
-        with tf.device("/CPU:0"):  # where the server computes: a GPU rounds differently
-            validation = self._validate(work_dir, input_dict, exec_properties)
-        shutil.rmtree(work_dir)
+        # On the CPU as the server is: a GPU rounds differently. Not in the component's own temporary folder: TFX clears
+        # that with gfile, which follows the links to the candidate's models and would delete them.
+        with tf.device("/CPU:0"), tempfile.TemporaryDirectory(prefix="lcron-serving-") as work_dir:
+            validation = self._validate(Path(work_dir), input_dict, exec_properties)
 
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         text = json.dumps(dataclasses.asdict(validation), indent=2)

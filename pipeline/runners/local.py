@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import logging
+import shutil
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,10 +140,14 @@ class _Run:
         if not self._database.exists():
             return
         store = open_store(self._database)
+        artifacts = Path(self._ir.runtime_spec.pipeline_root.field_value.string_value)
         for execution in store.get_executions():
             if execution.last_known_state == metadata_store_pb2.Execution.RUNNING:
                 execution.last_known_state = metadata_store_pb2.Execution.CANCELED
                 store.put_executions([execution])
+                for pattern in (f"*/*/{execution.id}", f"*/*/.{execution.id}.tmp-*"):
+                    for half_written in artifacts.glob(pattern):
+                        shutil.rmtree(half_written)
 
     def _report(self, text: str) -> None:
         with contextlib.redirect_stdout(self._terminal):

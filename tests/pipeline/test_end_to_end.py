@@ -57,7 +57,7 @@ def root(tmp_path_factory):
 
 
 def _outcome(root: Path, terminal: str) -> Outcome:
-    models = {path.parent.name for path in (root / "serving").glob("[a-z]*/[0-9]*")}
+    models = {path.parent.name for path in (root / "serving").glob("[a-z]*/[0-9]*") if path.is_dir()}
     run = list_runs(root / "metadata.sqlite")[0]
     return Outcome(run, terminal, ReleaseStore(root / "serving").versions(), models)
 
@@ -147,7 +147,7 @@ def test_third_run_pushes_the_release(finished, root):
     assert [stage.name for stage in manifest.stages] == ["retrieval", "ranking"]
     assert manifest.data_span == ("2024-01-13", "2024-01-14")
     recall = finished.run.properties["CascadeEvaluator.recall@50"]
-    assert manifest.metrics["recall@50"] == pytest.approx(recall)
+    assert manifest.metrics["recall@50"] == pytest.approx(recall, abs=1e-6)
     assert not list((root / "serving").glob(".tmp-*"))
 
 
@@ -200,3 +200,10 @@ def test_refused_candidate_is_not_pushed(finished, refused):
     assert "below the minimum of 0.9990" in refused.terminal
     assert refused.run.properties["CascadeEvaluator.baseline_version"] == finished.versions[0]
     assert refused.versions == finished.versions
+
+
+def test_gates_leave_candidate_and_release_whole(root, refused):
+    ReleaseStore(root / "serving").verify(refused.versions[0])
+    outputs = {component.component: component.outputs for component in refused.run.components}
+    for model in ("retrieval", "ranking", "cascade"):
+        assert Path(outputs["CascadeTrainer"]["release"], "models", model, "saved_model.pb").is_file()

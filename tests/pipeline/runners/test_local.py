@@ -150,6 +150,7 @@ def test_history_tells_of_a_failure_and_of_an_interruption(run, tmp_path):
     newest, older = list_runs(database)
     assert newest.state == "complete"
     assert older.components[0].state == "interrupted"
+    assert not Path(failed.components[0].outputs["config"]).exists()
     assert list_runs(database, pipeline="other") == ()
 
 
