@@ -65,9 +65,7 @@ def test_release_pushed_since_the_evaluation_stops_it(run, tmp_path):
     models = {name: tmp_path / "other" / name for name in ("retrieval", "ranking", "cascade")}
     stages = (Stage("retrieval", 20), Stage("ranking", 10))
     version = push(models, tmp_path / "serving", stages=stages).version
-    message = (
-        f"compared with no release, but the newest in .* is release {version}; run again from CascadeEvaluator"
-    )
+    message = f"compared with no release, but the newest in .* is release {version}; run again from CascadeEvaluator"
     with pytest.raises(NotBlessedError, match=message):
         run()
     assert ReleaseStore(tmp_path / "serving").versions() == [version]
