@@ -89,6 +89,8 @@ class CascadeModel(tfrs.models.Model):
         """Returns the scalar loss of a training batch and updates the metrics."""
         loss = self.config.loss
         ground_truth, where = inputs["ground_truth"], inputs["where"]
+        if training and self.config.history_dropout > 0:
+            inputs = self._drop_events(inputs)
         states = [tower.encode_request(inputs) for tower in self.stages]
         scores = [
             tower.score(state, inputs["candidate_item"]) for tower, state in zip(self.stages, states, strict=True)
@@ -124,6 +126,12 @@ class CascadeModel(tfrs.models.Model):
             recall.update_state([stage_scores], ground_truth, where)
         self.end_to_end_recall.update_state(scores, ground_truth, where)
         return total
+
+    def _drop_events(self, batch: Batch) -> Batch:
+        """Hides a random share of the history's events, others at each step."""
+        seed = tf.stack([tf.constant(self.config.seed + 1, tf.int64), self.optimizer.iterations])
+        kept = tf.random.stateless_uniform(tf.shape(batch["history_where"]), seed) >= self.config.history_dropout
+        return {**batch, "history_where": batch["history_where"] & kept}
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Takes one step of both optimisers; returns the metrics so far, by name."""

@@ -30,7 +30,7 @@ class Negatives(NamedTuple):
 class CatalogueLoss:
     """A sampled softmax for each stage, whose negatives are what the stage meets when it serves.
 
-    Retrieval learns against items of the catalogue and the ground truth of the other requests, shared by the batch.
+    Retrieval learns against items of the catalogue and the positives of the other requests, shared by the batch.
     Later stages learn against items that are drawn from those by their retrieval scores, for each request apart. All
     draws are corrected for, so every stage learns how likely an item is among the whole catalogue.
 
@@ -69,12 +69,12 @@ class CatalogueLoss:
         return losses
 
     def _draw(self, batch: Batch, seed: tf.Tensor) -> Negatives:
-        """Returns what all requests share: sampled items and, if its frequency is known, the batch's ground truth."""
+        """Returns what all requests share: sampled items and, if their frequency is known, the batch's positives."""
         num_sampled = self.config.num_sampled_negatives
         item = self.sampler.sample(num_sampled, seed)
         num_in_batch = tf.constant(0)
         if self.sampler.knows_frequency:
-            in_batch = tf.boolean_mask(batch["candidate_item"], batch["ground_truth"] & batch["where"])
+            in_batch = tf.boolean_mask(batch["candidate_item"], positive_weight(self.config, batch) > 0)
             num_in_batch = tf.size(in_batch)
             item = tf.concat([item, in_batch], axis=0)
         return Negatives(
@@ -107,14 +107,15 @@ class CatalogueLoss:
             candidate_item=negatives.item,
             positive_log_count=negatives.positive_log_count,
             candidate_log_count=negatives.log_count,
-            positive_weight=self._positive_weight(batch),
+            positive_weight=positive_weight(self.config, batch),
             temperature=self.config.sampled_softmax_temperature,
         )
 
-    def _positive_weight(self, batch: Batch) -> tf.Tensor:
-        """Returns float32 `[batch_size, list_size]`, the weight of each candidate as a positive of the catalogue."""
-        weights = self.config.positive_weights
-        if not weights:
-            return tf.cast(batch["ground_truth"] & batch["where"], tf.float32)
-        grade = tf.clip_by_value(tf.cast(batch["labels"], tf.int32), 0, len(weights) - 1)
-        return tf.where(batch["where"], tf.gather(tf.constant(weights), grade), 0.0)
+
+def positive_weight(config: LossConfig, batch: Batch) -> tf.Tensor:
+    """Returns float32 `[batch_size, list_size]`, the weight of each candidate as a positive of the catalogue."""
+    weights = config.positive_weights
+    if not weights:
+        return tf.cast(batch["ground_truth"] & batch["where"], tf.float32)
+    grade = tf.clip_by_value(tf.cast(batch["labels"], tf.int32), 0, len(weights) - 1)
+    return tf.where(batch["where"], tf.gather(tf.constant(weights), grade), 0.0)

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, Literal, get_args
 
 TowerKind = Literal["two_tower", "din", "mlp", "dcn"]
+DecayKind = Literal["linear", "none"]
 OperatorKind = Literal["neural_sort", "soft_sort"]
 
 
@@ -69,7 +70,7 @@ class LossConfig:
       popularity_share: share of those drawn by popularity, in `[0, 1)`; the rest is uniform.
       sampled_softmax_temperature: divides the scores of the catalogue terms.
       positive_weights: weight in the catalogue terms of a candidate with label 0, 1, 2, ... (larger labels take the
-        last); empty stands for 1 on the ground truth and 0 on the rest.
+        last); empty stands for 1 on the ground truth and 0 on the rest. Popularity counts candidates of any weight.
     """
 
     operator: OperatorKind = "neural_sort"
@@ -112,7 +113,9 @@ class TrainerConfig:
       item_embedding_dim: width of the item id embedding.
       epochs: passes over the training days.
       batch_size: requests per step.
-      learning_rate: of Adam.
+      learning_rate: of Adam at the start.
+      learning_rate_decay: `"linear"` brings it down to zero at the end of the run, `"none"` keeps it.
+      history_dropout: share of a history's events that a training step does not see.
       weight_learning_rate: of the Adam of the loss weights.
       seed: of initialisation, shuffling and sampling.
     """
@@ -126,6 +129,8 @@ class TrainerConfig:
     epochs: int = 2
     batch_size: int = 256
     learning_rate: float = 1e-3
+    learning_rate_decay: DecayKind = "linear"
+    history_dropout: float = 0.0
     weight_learning_rate: float = 1e-2
     seed: int = 17
 
@@ -144,3 +149,6 @@ class TrainerConfig:
         if sorted(capacities, reverse=True) != capacities:
             raise ValueError(f"Stage capacities must not grow along the funnel. Received: {capacities}")
         _check_positive(self, "item_embedding_dim", "epochs", "batch_size", "learning_rate", "weight_learning_rate")
+        _check_kind(self, "learning_rate_decay", DecayKind)
+        if not 0 <= self.history_dropout < 1:
+            raise ValueError(f"`history_dropout` must be in [0, 1). Received: history_dropout={self.history_dropout}")

@@ -124,8 +124,7 @@ class FeatureSpec:
             zoneinfo.ZoneInfo(self.time_zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(
-                f"`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. "
-                f"Received: time_zone={self.time_zone!r}"
+                f"`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received: time_zone={self.time_zone!r}"
             ) from error
 
 

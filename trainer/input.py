@@ -124,21 +124,6 @@ def request_batches(requests: Requests, batch_size: int, *, shuffle_seed: int | 
     )
 
 
-def item_counts(requests: Requests, num_items: int, *, ground_truth_only: bool = True) -> np.ndarray:
-    """How often each item was logged.
-
-    Args:
-      requests: of `read_requests`.
-      num_items: items of the catalogue.
-      ground_truth_only: counts the ground truth only, else every candidate.
-
-    Returns:
-      int64 `[num_items + 1]`, by catalogue row.
-    """
-    counted = requests[GROUND_TRUTH] if ground_truth_only else requests[WHERE]
-    return np.bincount(requests[CANDIDATE_ITEM][counted], minlength=num_items + 1)
-
-
 def _candidate_batch(
     parsed: dict[str, tf.RaggedTensor], features: FeatureSpec, item_rows: Callable[[tf.Tensor], tf.Tensor]
 ) -> dict[str, tf.Tensor]:

@@ -13,9 +13,10 @@ from trainer.callbacks.progress import Progress, Report, parameter_table
 from trainer.callbacks.tensorboard import CascadeTensorBoard
 from trainer.candidate import write_candidate
 from trainer.cascade_model import CascadeModel
-from trainer.config import TrainerConfig
+from trainer.catalogue_loss import positive_weight
+from trainer.config import LossConfig, TrainerConfig
 from trainer.features import FeatureSpec
-from trainer.input import Requests, item_counts, read_item_table, read_requests, request_batches
+from trainer.input import Requests, read_item_table, read_requests, request_batches
 from trainer.preprocessing import encoded_features
 from trainer.request_batch import CANDIDATE_ITEM, empty_batch
 from trainer.training_record import TrainingRecord
@@ -76,10 +77,15 @@ def train(
     )
 
     model = CascadeModel(
-        config, features, request_features, item_table, item_log_frequency(train_requests, item_table.num_items)
+        config,
+        features,
+        request_features,
+        item_table,
+        item_log_frequency(train_requests, item_table.num_items, config.loss),
     )
     model(empty_batch(features, request_features))
-    model.compile()
+    num_steps = config.epochs * -(-num_train_requests // config.batch_size)
+    model.compile(tf.keras.optimizers.Adam(_learning_rate(config, num_steps)))
     report(parameter_table(model))
     progress, best = Progress(report, num_train_requests, config), BestEpoch(BEST_METRIC)
     model.fit(
@@ -112,16 +118,24 @@ def train(
     return record
 
 
-def item_log_frequency(requests: Requests, num_items: int) -> np.ndarray:
-    """Log-probability of each catalogue row among the ground truth, `-inf` where it never occurs.
+def item_log_frequency(requests: Requests, num_items: int, loss: LossConfig) -> np.ndarray:
+    """Log-probability of each catalogue row among the positives of the catalogue terms, `-inf` where it never occurs.
 
     Args:
       requests: the training split.
       num_items: items of the catalogue.
+      loss: says which candidates are positives.
 
     Returns:
       float64 `[num_items + 1]`.
     """
-    counts = item_counts(requests, num_items)
+    positives = requests[CANDIDATE_ITEM][positive_weight(loss, requests).numpy() > 0]
+    counts = np.bincount(positives, minlength=num_items + 1)
     with np.errstate(divide="ignore"):
         return np.log(counts / max(counts.sum(), 1))
+
+
+def _learning_rate(config: TrainerConfig, num_steps: int) -> float | tf.keras.optimizers.schedules.LearningRateSchedule:
+    if config.learning_rate_decay == "none":
+        return config.learning_rate
+    return tf.keras.optimizers.schedules.PolynomialDecay(config.learning_rate, num_steps, end_learning_rate=0.0)

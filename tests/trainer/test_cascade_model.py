@@ -127,6 +127,19 @@ def test_both_optimisers_step_their_own_variables(topic, requests):
     assert model.optimizer.iterations == model.weight_optimizer.iterations == 1
 
 
+def test_history_dropout_hides_events_in_training_alone(topic, requests):
+    model = _model(topic, requests, dataclasses.replace(CONFIG, history_dropout=0.5))
+    plain = _model(topic, requests)
+    plain.set_weights(model.get_weights())
+    batch = next(iter(_batches(requests)))
+    shown, hidden, without = (
+        float(each.compute_loss(batch, training=training))
+        for each, training in ((model, False), (model, True), (plain, True))
+    )
+    assert shown == pytest.approx(without, rel=1e-6)
+    assert hidden != pytest.approx(without, rel=1e-6)
+
+
 def test_stages_share_no_variables(topic, requests):
     model = _model(topic, requests)
     owned = [{id(variable) for variable in stage.variables} for stage in model.stages]

@@ -55,6 +55,10 @@ RANKING = StageConfig("ranking", "din", 20)
             "Stage capacities must not grow along the funnel. Received: [30, 40]",
         ),
         (lambda: TrainerConfig(learning_rate=0.0), "`learning_rate` must be positive. Received: learning_rate=0.0"),
+        (
+            lambda: TrainerConfig(history_dropout=1.0),
+            "`history_dropout` must be in [0, 1). Received: history_dropout=1.0",
+        ),
     ],
 )
 def test_a_bad_value_is_named(build, message):

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
-from trainer.input import item_counts, read_item_table, read_requests, request_batches
+from trainer.input import read_item_table, read_requests, request_batches
 
 ITEM_IDS = (b"a", b"b", b"c", b"d", b"e")
 FEATURES = FeatureSpec(
@@ -134,12 +134,6 @@ def test_batches_hold_every_request_once_and_shuffle_by_seed(tmp_path):
     assert users(1, passes=2) == [first, second]
     assert users(2) != [first]
     assert [len(batch["user"]) for batch in request_batches(requests, 4)] == [4, 4, 2]
-
-
-def test_item_counts(tmp_path):
-    requests = read(tmp_path, candidates(b"ab?", [2, 1, 2]), candidates(b"ac", [2, 2]))
-    assert item_counts(requests, 5).tolist() == [0, 2, 0, 1, 0, 0]
-    assert item_counts(requests, 5, ground_truth_only=False).tolist() == [0, 2, 1, 1, 0, 0]
 
 
 def test_item_table_is_ordered_by_item_id(tmp_path):

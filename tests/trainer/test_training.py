@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.candidate import read_manifest
+from trainer.config import LossConfig
 from trainer.training import item_log_frequency, train
 
 
@@ -65,6 +66,9 @@ def test_tensorboard_has_every_curve(second_run):
     assert set(train_values) == set(validation_values) | {"learning_rate"}
     steps = {step for step, _ in validation_values["recall/end_to_end"]}
     assert steps == {5, 10}
+    rates = [rate for _, rate in train_values["learning_rate"]]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == pytest.approx(0.0, abs=1e-9)  # linear decay has reached its end
     assert validation_values["recall/end_to_end"][-1][1] == pytest.approx(
         record.epochs[-1].validation["end_to_end_recall"]
     )
@@ -85,14 +89,20 @@ def test_release_is_complete(second_run):
     ]
 
 
-def test_item_log_frequency():
+@pytest.mark.parametrize(
+    ("positive_weights", "frequency"), [((), [0, 2 / 3, 1 / 3, 0, 0]), ((0.0, 0.5, 1.0), [0, 2 / 5, 2 / 5, 1 / 5, 0])]
+)
+def test_item_log_frequency_counts_the_positives_of_the_catalogue_terms(positive_weights, frequency):
     requests = {
-        "candidate_item": np.array([[1, 2, 3], [1, 2, 0]]),
-        "ground_truth": np.array([[True, True, False], [True, False, False]]),
+        "candidate_item": np.array([[1, 2, 3, 4], [1, 2, 0, 0]]),
+        "where": np.array([[True, True, True, True], [True, True, False, False]]),
+        "ground_truth": np.array([[True, True, False, False], [True, False, False, False]]),
+        "labels": np.array([[2.0, 2.0, 1.0, 0.0], [3.0, 1.0, 0.0, 0.0]], np.float32),
     }
     with np.errstate(divide="ignore"):
-        expected = np.log([0, 2 / 3, 1 / 3, 0, 0])
-    np.testing.assert_allclose(item_log_frequency(requests, 4), expected)
+        expected = np.log(frequency)
+    log_frequency = item_log_frequency(requests, 4, LossConfig(positive_weights=positive_weights))
+    np.testing.assert_allclose(log_frequency, expected)
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:

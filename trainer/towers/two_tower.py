@@ -1,5 +1,6 @@
 """The retrieval tower: a user vector and an item vector whose inner product is the score."""
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -9,15 +10,21 @@ from trainer.towers.embeddings import Batch, attention_weights, embedding, mean_
 from trainer.towers.tower import Tower
 
 NUM_POOLS = 2
+INITIAL_SCALE = 10.0
+INITIAL_HISTORY_SCALE = 40.0
 
 
 @tf.keras.utils.register_keras_serializable("lcron")
 class TwoTower(Tower):
-    """Scores by the inner product of a user and an item vector, each from a dense network with a linear bypass.
+    """Scores by the inner product of a user and an item vector.
 
-    The user side pools the history twice by learned attention, whose logits see the event and how many events came
-    after it, and once by the mean. The item's vector ends with its bias and the user's with a one, so the score is an
-    inner product and nothing else. Takes the arguments of `Tower`.
+    The item's vector comes from a dense network with a linear bypass. The user's is the sum of two: one from a dense
+    network over the request and the pooled history, and the pooled item vectors of the history itself, so that an item
+    near to what the user met before scores high from the start (factored item similarity: Kabbur et al., KDD 2013).
+    Pooling is by learned attention, whose logits see the event and how many events came after it, and for the network
+    by the mean too. Both parts have a trained scale, since embeddings start small and a softmax needs large scores. The
+    item's vector ends with its bias and the user's with a one, so the score is an inner product and nothing else.
+    Takes the arguments of `Tower`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -25,10 +32,11 @@ class TwoTower(Tower):
         self.event_attention = dense_stack((self.attention_units,), NUM_POOLS)
         self.recency = embedding(self.history_size, NUM_POOLS, "recency")
         self.user_network = dense_stack(self.hidden_units, self.output_dim)
-        self.user_bypass = tf.keras.layers.Dense(self.output_dim, use_bias=False)
         self.item_network = dense_stack(self.hidden_units, self.output_dim)
         self.item_bypass = tf.keras.layers.Dense(self.output_dim, use_bias=False)
         self.item_bias = tf.keras.layers.Dense(1)
+        self.log_scale = self._log_scale("log_scale", INITIAL_SCALE)
+        self.log_history_scale = self._log_scale("log_history_scale", INITIAL_HISTORY_SCALE)
 
     def user_vectors(self, batch: Batch) -> tf.Tensor:
         """Returns `[batch_size, output_dim + 1]`, the last entry one."""
@@ -39,14 +47,18 @@ class TwoTower(Tower):
         weights = attention_weights(tf.linalg.matrix_transpose(logits), where[:, tf.newaxis])
         pools = tf.matmul(weights, events)  # [batch_size, NUM_POOLS, width]
         history = tf.concat([*tf.unstack(pools, NUM_POOLS, axis=1), mean_of_events(events, where)], axis=-1)
-        vectors = self.user_network(tf.concat([self.request_encoder(batch), history], axis=-1))
-        vectors += self.user_bypass(history)
+        vectors = tf.exp(self.log_scale) * self.user_network(tf.concat([self.request_encoder(batch), history], axis=-1))
+        met = tf.matmul(weights[:, :1], self.item_vectors(batch["history_item"])[..., :-1])
+        vectors += tf.exp(self.log_history_scale) * tf.squeeze(met, axis=1)
         return tf.concat([vectors, tf.ones_like(vectors[:, :1])], axis=-1)
 
     def item_vectors(self, item: tf.Tensor) -> tf.Tensor:
         """Returns `[..., output_dim + 1]` for int32 `[...]` catalogue rows, the last entry the item's bias."""
         features = self.item_encoder(item)
         return tf.concat([self.item_network(features) + self.item_bypass(features), self.item_bias(features)], axis=-1)
+
+    def _log_scale(self, name: str, scale: float) -> tf.Variable:
+        return self.add_weight(name=name, shape=[], initializer=tf.constant_initializer(math.log(scale)))
 
     def encode_request(self, batch: Batch) -> tf.Tensor:
         """Returns the user vectors."""
