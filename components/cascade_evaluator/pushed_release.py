@@ -26,7 +26,7 @@ def candidate_layout(store: ReleaseStore, version: int, *, ground_truth_stage: i
       ReleaseError: there is no such release, or its manifest is damaged.
     """
     manifest = store.read(version)
-    # Not in a component's own temporary folder: TFX clears that with gfile, which stumbles over links.
+    # Not in a component's own temporary folder: TFX clears that with gfile, which deletes what links point to.
     with tempfile.TemporaryDirectory(prefix="lcron-release-") as folder:
         models = Path(folder) / MODELS
         models.mkdir()

@@ -44,5 +44,5 @@ def latest_request(adapter: Adapter, user: str | None) -> Record:
     raise click.ClickException(f"--user: no request of user {user!r} is logged")
 
 
-def _time(record: Record) -> int | float | str:
-    return record["request_time_ms"][0]
+def _time(record: Record) -> int:
+    return int(record["request_time_ms"][0])

@@ -57,7 +57,7 @@ def _evaluation_dir(run: PipelineRun) -> Path:
 
 
 def _version(run: PipelineRun) -> int:
-    return run.properties["CascadePusher.version"]
+    return int(run.properties["CascadePusher.version"])
 
 
 def _component_outputs(run: PipelineRun, name: str) -> dict[str, str]:

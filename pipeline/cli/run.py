@@ -54,7 +54,6 @@ def run(
     root = (root or Path("runs") / experiment.name).resolve()
     serving_base = (serving_base or root / "serving").resolve()
 
-    from datasets.errors import DataError
     from pipeline.cli.report import run_figures, run_report
     from pipeline.pipeline import create_pipeline
     from pipeline.runners.errors import PipelineError
@@ -69,7 +68,7 @@ def run(
             from_component=from_component,
             report=click.echo,
         )
-    except (DataError, PipelineError) as error:
+    except (ValueError, PipelineError) as error:
         raise click.ClickException(str(error)) from error
     models = (*(stage.name for stage in experiment.trainer.stages), "cascade")
     click.echo(run_report(result, serving_base=serving_base, models=models))

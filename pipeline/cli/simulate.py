@@ -1,6 +1,7 @@
 """`lcron simulate`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,7 +50,7 @@ def simulate(
     experiment = load_experiment(config_name, smoke)
     if experiment.simulation is None:
         raise click.UsageError(f"--config {config_name} reads real logs and has no simulation")
-    given = {
+    given: dict[str, Any] = {
         "num_users": users,
         "num_items": items,
         "num_days": days,
