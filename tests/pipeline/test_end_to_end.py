@@ -19,7 +19,7 @@ from datasets.simulator import simulate
 from pipeline.configs import load
 from pipeline.history import PipelineRun, list_runs
 from pipeline.pipeline import create_pipeline
-from pipeline.runners.errors import ReleaseRefusedError
+from pipeline.runners.errors import ComponentFailedError, ReleaseRefusedError
 from pipeline.runners.local import run_local
 from serving.client import RecommenderClient
 from serving.release.store import ReleaseStore
@@ -166,6 +166,18 @@ def test_candidate_was_served_and_compared(finished):
     assert max(validation["differences"].values()) <= 1e-5
 
 
+def _lcron(command: str, *arguments: str) -> list[str]:
+    """Starts a command of the command line over the smoke variant of the demo."""
+    script = "from pipeline.cli import main; main()"
+    return [sys.executable, "-c", script, command, *arguments]
+
+
+def _lines(command: list[str]) -> list[str]:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 def test_release_recommends_over_grpc(finished, root):
     adapter = RecFlowAdapter(root / "data")
     (shard,) = adapter.request_shards(adapter.days()[-1:])
@@ -188,7 +200,6 @@ def test_unchanged_run_is_cached_and_pushes_nothing(finished, repeated):
     assert set(repeated.states.values()) == {"cached"}
     assert len(repeated.states) == 14
     assert repeated.versions == finished.versions
-    assert repeated.run.duration_s < 30
 
 
 def test_refused_candidate_is_not_pushed(finished, refused):
@@ -207,3 +218,53 @@ def test_gates_leave_candidate_and_release_whole(root, refused):
     outputs = {component.component: component.outputs for component in refused.run.components}
     for model in ("retrieval", "ranking", "cascade"):
         assert Path(outputs["CascadeTrainer"]["release"], "models", model, "saved_model.pb").is_file()
+
+
+def test_command_line_serves_and_recommends(root, refused):
+    (version,) = refused.versions
+    server = subprocess.Popen(
+        _lcron("serve", "--base", str(root / "serving"), "--port", "0"), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        started = server.stdout.readline().split()
+        assert started[:3] == ["Serving", "release", str(version)]
+        experiment = ["--config", "demo", "--smoke", "--data", str(root / "data")]
+        lines = _lines(_lcron("recommend", *experiment, "--target", started[-1], "-k", "5"))
+    finally:
+        server.terminate()
+        assert server.wait(timeout=60) == 0
+    assert f"retrieval then ranking of release {version} over gRPC at {started[-1]}" in lines[0]
+    assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3", "4", "5"]
+
+
+def test_command_line_evaluates_as_the_pipeline_did(root, refused):
+    (version,) = refused.versions
+    experiment = ["--config", "demo", "--smoke", "--data", str(root / "data"), "--base", str(root / "serving")]
+    lines = _lines(_lcron("evaluate", *experiment, "--out", str(root / "report"), "--json"))
+    metrics = ReleaseStore(root / "serving").latest().metrics
+    figures = json.loads(lines[-1])
+    assert figures["version"] == version
+    assert figures["recall@50"] == pytest.approx(metrics["recall@50"], abs=1e-9)
+    assert {path.name for path in (root / "report").iterdir()} == {"evaluation.html", "evaluation.json"}
+
+
+def test_command_line_lists_the_runs(root, refused):
+    lines = _lines(_lcron("runs", "--root", str(root), "--components"))
+    assert [line.split()[2] for line in lines[2:7]] == ["complete", "complete", "complete", *["interrupted"] * 2]
+    assert any(line.startswith("CascadePusher") for line in lines)
+
+
+def test_a_day_cut_in_half_is_one_error_and_the_release_still_serves(root, refused):
+    day = sorted((root / "data" / "all_stage").iterdir())[1]
+    whole = day.read_bytes()
+    day.write_bytes(whole[: len(whole) // 2])
+    try:
+        with pytest.raises(ComponentFailedError) as caught:
+            _run(root)
+    finally:
+        day.write_bytes(whole)
+    assert str(caught.value).startswith(f"RequestExampleGen: {day}: not a readable feather file")
+    assert "\n" not in str(caught.value)
+    assert _outcome(root, "").versions == refused.versions
+    with release_server(root / "serving", port=0) as server:
+        assert server.available_versions("retrieval") == refused.versions
