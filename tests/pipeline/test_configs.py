@@ -28,5 +28,5 @@ def test_the_smoke_variant_simulates_a_smaller_world(name):
 
 
 def test_an_unknown_experiment_is_named():
-    with pytest.raises(ValueError, match="`config` must be one of demo, recflow_two_stage, kuairand. Received: 'nope'"):
+    with pytest.raises(ValueError, match=r"`config` must be one of demo, recflow_two_stage, kuairand\. Received: 'nope'"):
         load("nope")
