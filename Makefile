@@ -20,9 +20,9 @@ help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/installed ## set up, then: simulated funnel logs -> TFX pipeline -> blessed release -> recommendations over gRPC
-	$(LCRON) simulate --config demo --out $(DEMO)/logs
-	$(LCRON) run --config demo --data $(DEMO)/logs --root $(DEMO)
-	$(LCRON) recommend --config demo --data $(DEMO)/logs --base $(DEMO)/serving -k 10
+	$(LCRON) simulate --config demo --out $(DEMO)/data
+	$(LCRON) run --config demo --data $(DEMO)/data --root $(DEMO)
+	$(LCRON) recommend --config demo --data $(DEMO)/data --base $(DEMO)/serving -k 10
 
 test: .venv/installed ## set up, then run all tests
 	.venv/bin/python -m pytest tests

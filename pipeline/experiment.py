@@ -1,6 +1,7 @@
 """The typed record of an experiment: which data, which features, which training, which gates."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,6 +77,33 @@ class ExperimentConfig:
     serving_validation: ServingValidationConfig = ServingValidationConfig()
     schema_dir: str | None = None
     simulation: SimulatorConfig | None = None
+
+    def check(self) -> None:
+        """Checks what the parts of an experiment promise each other.
+
+        Raises:
+          ValueError: two values that must fit do not.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
+            raise ValueError(f"`name` must be letters, digits, `_` and `-`. Received: name={self.name!r}")
+        last = self.trainer.stages[-1]
+        if self.evaluation.ks[-1] > last.capacity:
+            raise ValueError(
+                f"`evaluation.ks` must not exceed the capacity of the last stage, {last.capacity}. "
+                f"Received: ks={self.evaluation.ks}"
+            )
+        for name in ("time_zone", "history_size", "list_size"):
+            given, declared = self.adapter.options.get(name), getattr(self.features, name)
+            if given not in (None, declared):
+                raise ValueError(
+                    f"`adapter.options.{name}` and `features.{name}` must be equal. Received: {given!r}, {declared!r}"
+                )
+        known = {feature.name for feature in self.features.request}
+        unknown = [name for name in self.evaluation.slices.request_features if name not in known]
+        if unknown:
+            raise ValueError(
+                f"`evaluation.slices.request_features` must be declared in `features.request`. Received: {unknown}"
+            )
 
     def with_overrides(self, values: Mapping[str, str]) -> "ExperimentConfig":
         """Returns a copy with some values replaced, such as `{"trainer.epochs": "3"}`.

@@ -17,6 +17,9 @@ _STATES = {
     metadata_store_pb2.Execution.FAILED: "failed",
     metadata_store_pb2.Execution.CANCELED: "interrupted",
 }
+NUM_COMPONENTS = "num_components"
+"""Property of a run's context."""
+
 Property = int | float | str
 
 _TFX_PROPERTIES = {"tfx_version", "name", "payload_format", "file_format", "state", "is_external"}
@@ -53,17 +56,25 @@ class PipelineRun:
       pipeline: name of the pipeline.
       run_id: id of the run, the time of its start.
       components: its components in the order in which they ran.
+      num_components: components that a whole run has.
     """
 
     pipeline: str
     run_id: str
     components: tuple[ComponentRun, ...]
+    num_components: int
 
     @property
     def state(self) -> str:
-        """`"failed"`, `"interrupted"` or `"running"` if a component is, else `"complete"`."""
+        """`"failed"`, `"interrupted"` or `"running"` if a component is; `"refused"` if a gate did not bless the
+        candidate; `"interrupted"` if components are missing; else `"complete"`."""
         states = {component.state for component in self.components}
-        return next((state for state in ("failed", "interrupted", "running") if state in states), "complete")
+        for state in ("failed", "interrupted", "running"):
+            if state in states:
+                return state
+        if any(component.properties.get("blessed") == 0 for component in self.components):
+            return "refused"
+        return "interrupted" if len(self.components) < self.num_components else "complete"
 
     @property
     def duration_s(self) -> float:
@@ -111,7 +122,8 @@ def list_runs(database: Path, pipeline: str | None = None) -> tuple[PipelineRun,
         components = component_runs(store, executions)
         name = _pipeline_name(store, executions)
         if components and pipeline in (None, name):
-            runs.append(PipelineRun(name, context.name, components))
+            num_components = context.custom_properties[NUM_COMPONENTS].int_value
+            runs.append(PipelineRun(name, context.name, components, num_components))
     return tuple(sorted(runs, key=lambda run: run.run_id, reverse=True))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tfx.components import SchemaGen, StatisticsGen, Transform
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
@@ -14,14 +13,14 @@ from tfx.orchestration.pipeline import Pipeline
 from components.cascade_evaluator.component import CascadeEvaluator
 from components.cascade_pusher.component import CascadePusher
 from components.cascade_trainer.component import CascadeTrainer
+from components.curated_schema import CuratedSchema
 from components.example_gen.adapters import adapter_path, declare_adapter, load_adapter
 from components.example_gen.component import CatalogueExampleGen, RequestExampleGen
 from components.example_gen.fingerprint import fingerprint
 from components.serving_validator.component import ServingValidator
 from components.strict_example_validator.component import StrictExampleValidator
-from datasets.recflow.layout import LISTS
-from datasets.simulator.oracle import read_oracle
 from pipeline.experiment import ExperimentConfig
+from pipeline.oracle import best_possible_recall
 from pipeline.source_hash import source_hash
 from trainer.config_json import to_json
 
@@ -65,6 +64,7 @@ def create_pipeline(
       DataError: the folder does not hold the data set.
       ValueError: the adapter's options, the splits or the schema folder do not fit.
     """
+    experiment.check()
     return Pipeline(
         pipeline_name=experiment.name,
         pipeline_root=str(root / "artifacts"),
@@ -98,7 +98,7 @@ def create_components(experiment: ExperimentConfig, *, data_dir: Path, serving_b
             requests,
             catalogue,
             serving_base=serving_base,
-            oracle=_oracle(experiment, data_dir, judging_days),
+            oracle=best_possible_recall(experiment, data_dir, judging_days),
             data_span=(splits["train"][0], splits["train"][-1]),
         ),
     )
@@ -159,7 +159,7 @@ def _process(experiment: ExperimentConfig, prefix: str, schema: str, example_gen
     if experiment.schema_dir is None:
         schema_gen = SchemaGen(statistics=statistics_gen.outputs["statistics"], infer_feature_shape=False)
     else:
-        schema_gen = ImportSchemaGen(schema_file=str(_schema_file(experiment.schema_dir, f"{schema}.pbtxt")))
+        schema_gen = CuratedSchema(_schema_file(experiment.schema_dir, f"{schema}.pbtxt"))
     schema_gen = schema_gen.with_id(f"{prefix}SchemaGen")
     validator = StrictExampleValidator(
         statistics=statistics_gen.outputs["statistics"], schema=schema_gen.outputs["schema"]
@@ -176,17 +176,6 @@ def _process(experiment: ExperimentConfig, prefix: str, schema: str, example_gen
     # Nothing is made of data that the validator refuses.
     transform.add_upstream_node(validator)
     return _Data(example_gen, statistics_gen, schema_gen, validator, transform)
-
-
-def _oracle(experiment: ExperimentConfig, data_dir: Path, days: Sequence[str]) -> dict[str, float]:
-    """Returns the best possible recall by k on some days of simulated logs; empty for any other logs."""
-    content = read_oracle(data_dir) if experiment.adapter.kind == "recflow" else None
-    by_day = (content or {}).get("best_recall_by_day", {})
-    if not all(day in by_day for day in days):
-        return {}
-    truth = LISTS[experiment.adapter.options.get("lists", "two_stage")].stages[0]
-    recalls = [by_day[day][truth] for day in days]
-    return {k: sum(recall[k] for recall in recalls) / len(recalls) for k in recalls[0]}
 
 
 def _schema_file(schema_dir: str, name: str) -> Path:

@@ -1,6 +1,7 @@
 """The typed configuration of a training run."""
 
 import dataclasses
+import math
 from typing import Any, Literal, get_args
 
 TowerKind = Literal["two_tower", "din", "mlp", "dcn"]
@@ -10,7 +11,7 @@ OperatorKind = Literal["neural_sort", "soft_sort"]
 
 def _check_positive(config: Any, *names: str) -> None:
     for name in names:
-        if getattr(config, name) <= 0:
+        if not 0 < getattr(config, name) < math.inf:
             raise ValueError(f"`{name}` must be positive. Received: {name}={getattr(config, name)}")
 
 

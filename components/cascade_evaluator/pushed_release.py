@@ -3,7 +3,7 @@
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from serving.release.store import ReleaseStore
@@ -11,13 +11,21 @@ from trainer.candidate import MANIFEST, MODELS
 
 
 @contextlib.contextmanager
-def candidate_layout(store: ReleaseStore, version: int, *, ground_truth_stage: int) -> Iterator[str]:
+def candidate_layout(
+    store: ReleaseStore,
+    version: int,
+    *,
+    ground_truth_stage: int,
+    list_capacities: Mapping[str, int | None] | None = None,
+) -> Iterator[str]:
     """Links the models of a pushed release into a candidate's layout, for as long as the context lasts.
 
     Args:
       store: the releases.
       version: of the release.
       ground_truth_stage: `candidate_stage` from which on a candidate is ground truth.
+      list_capacities: stage name to the items it passes on within a logged list; a stage that is missing, and `None`,
+        stand for the size of the list's ground truth.
 
     Yields:
       The `models` folder, for `trainer.evaluation.evaluate.evaluate`.
@@ -32,7 +40,11 @@ def candidate_layout(store: ReleaseStore, version: int, *, ground_truth_stage: i
         models.mkdir()
         for model in manifest.models:
             (models / model).symlink_to(store.model_path(model, version).resolve())
-        stages = [{"name": stage.name, "capacity": stage.capacity, "list_capacity": None} for stage in manifest.stages]
+        known = list_capacities or {}
+        stages = [
+            {"name": stage.name, "capacity": stage.capacity, "list_capacity": known.get(stage.name)}
+            for stage in manifest.stages
+        ]
         outline = {"stages": stages, "features": {"ground_truth_stage": ground_truth_stage}}
         (Path(folder) / MANIFEST).write_text(json.dumps(outline))
         yield str(models)

@@ -19,10 +19,10 @@ def cli() -> None:
 
     \b
     From logs to a served recommendation:
-      lcron simulate  --config demo --out runs/demo/logs
-      lcron run       --config demo --data runs/demo/logs --root runs/demo
+      lcron simulate  --config demo --out runs/demo/data
+      lcron run       --config demo --data runs/demo/data --root runs/demo
       lcron serve     --base runs/demo/serving --port 8500
-      lcron recommend --config demo --data runs/demo/logs --target 127.0.0.1:8500 -k 10
+      lcron recommend --config demo --data runs/demo/data --target 127.0.0.1:8500 -k 10
     """
 
 

@@ -8,14 +8,22 @@ from pathlib import Path
 import click
 
 from datasets.adapter import Record
-from pipeline.cli.options import config_option, data_option, load_experiment, quiet_libraries, set_option, smoke_option
+from pipeline.cli.options import (
+    config_option,
+    data_option,
+    load_experiment,
+    one_line_errors,
+    quiet_libraries,
+    set_option,
+    smoke_option,
+)
 
 
 @click.command(
     epilog="""\b
 Examples:
-  lcron evaluate --config demo --data runs/demo/logs --base runs/demo/serving
-  lcron evaluate --config demo --data runs/demo/logs --base runs/demo/serving --version 1767225600 --out report
+  lcron evaluate --config demo --data runs/demo/data --base runs/demo/serving
+  lcron evaluate --config demo --data runs/demo/data --base runs/demo/serving --version 1767225600 --out report
 """
 )
 @config_option
@@ -46,47 +54,50 @@ def evaluate(
     quiet_libraries()
 
     from components.cascade_evaluator.pushed_release import candidate_layout
-    from datasets.errors import DataError
     from pipeline.cli.logged_requests import open_adapter, read_day
     from pipeline.cli.tables import metrics_table
+    from pipeline.oracle import best_possible_recall
     from serving.release.manifest import ReleaseError
     from serving.release.store import ReleaseStore
     from trainer.evaluation.evaluate import evaluate as evaluate_release
 
-    with tempfile.TemporaryDirectory(prefix="lcron-evaluate-") as name:
+    with one_line_errors(ReleaseError), tempfile.TemporaryDirectory(prefix="lcron-evaluate-") as name:
         folder = Path(name)
-        try:
-            store = ReleaseStore(base)
-            latest = store.read(version) if version is not None else store.latest()
-            if latest is None:
-                raise click.ClickException(f"there is no release in {base}")
-            adapter = open_adapter(experiment, data)
-            splits = experiment.splits.resolve(adapter.days())
-            judged = splits.get("test", splits["eval"])
-            days = sorted(day for split in splits.values() for day in split)
-            files = {
-                "train": (record for day in splits["train"] for record in read_day(adapter, day)),
-                "test": (record for day in judged for record in read_day(adapter, day)),
-                "catalogue": adapter.read_catalogue(days, lambda policy, number: None),
-            }
-            paths = {name: [_write(folder / f"{name}.gz", records)] for name, records in files.items()}
-            stage = experiment.features.ground_truth_stage
-            with candidate_layout(store, latest.version, ground_truth_stage=stage) as models_dir:
-                result = evaluate_release(
-                    experiment.evaluation,
-                    models_dir=models_dir,
-                    request_files=paths["test"],
-                    catalogue_files=paths["catalogue"],
-                    train_request_files=paths["train"],
-                    output_dir=None if out is None else str(out),
-                    report=lambda line: click.echo(line, err=True),
-                )
-        except (DataError, ReleaseError, ValueError) as error:
-            raise click.ClickException(str(error)) from error
-    click.echo(f"release {latest.version} on {judged[0]} to {judged[-1]}, {result.num_requests:,} requests")
+        store = ReleaseStore(base)
+        release = store.read(version) if version is not None else store.latest()
+        if release is None:
+            raise click.ClickException(f"there is no release in {base}")
+        adapter = open_adapter(experiment, data)
+        splits = experiment.splits.resolve(adapter.days())
+        judged = splits.get("test", splits["eval"])
+        days = sorted(day for split in splits.values() for day in split)
+        files = {
+            "train": (record for day in splits["train"] for record in read_day(adapter, day)),
+            "test": (record for day in judged for record in read_day(adapter, day)),
+            "catalogue": adapter.read_catalogue(days, lambda policy, number: None),
+        }
+        paths = {name: [_write(folder / f"{name}.gz", records)] for name, records in files.items()}
+        list_capacities = {stage.name: stage.list_capacity for stage in experiment.trainer.stages}
+        with candidate_layout(
+            store,
+            release.version,
+            ground_truth_stage=experiment.features.ground_truth_stage,
+            list_capacities=list_capacities,
+        ) as models_dir:
+            result = evaluate_release(
+                experiment.evaluation,
+                models_dir=models_dir,
+                request_files=paths["test"],
+                catalogue_files=paths["catalogue"],
+                train_request_files=paths["train"],
+                oracle={int(k): recall for k, recall in best_possible_recall(experiment, data, judged).items()},
+                output_dir=None if out is None else str(out),
+                report=lambda line: click.echo(line, err=True),
+            )
+    click.echo(f"release {release.version} on {judged[0]} to {judged[-1]}, {result.num_requests:,} requests")
     click.echo(metrics_table(result))
     if as_json:
-        click.echo(json.dumps({"version": latest.version, **result.metrics}))
+        click.echo(json.dumps({"version": release.version, **result.metrics}))
 
 
 def _write(path: Path, records: Iterable[Record]) -> str:

@@ -1,8 +1,10 @@
 """Options and parameter types that several commands share."""
 
+import contextlib
 import logging
 import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +46,23 @@ def load_experiment(config_name: str, smoke: bool, overrides: tuple[str, ...] = 
         if not equals or not key:
             raise click.UsageError(f"--set expects KEY=VALUE. Received: {override!r}")
         pairs[key] = value
+    with one_line_errors():
+        experiment = load(config_name, smoke=smoke).with_overrides(pairs)
+        experiment.check()
+        return experiment
+
+
+@contextlib.contextmanager
+def one_line_errors(*failures: type[Exception]) -> Iterator[None]:
+    """Turns what a user can mend into one line: a refused setting (`ValueError`) ends with exit code 2, bad data, files
+    and `failures` with 1."""
+    from datasets.errors import DataError
+
+    failed: tuple[type[Exception], ...] = (DataError, OSError, *failures)
     try:
-        return load(config_name, smoke=smoke).with_overrides(pairs)
+        yield
+    except failed as error:
+        raise click.ClickException(str(error)) from error
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 

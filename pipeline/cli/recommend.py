@@ -6,14 +6,22 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import config_option, data_option, load_experiment, quiet_libraries, set_option, smoke_option
+from pipeline.cli.options import (
+    config_option,
+    data_option,
+    load_experiment,
+    one_line_errors,
+    quiet_libraries,
+    set_option,
+    smoke_option,
+)
 
 
 @click.command(
     epilog="""\b
 Examples:
-  lcron recommend --config demo --data runs/demo/logs --target 127.0.0.1:8500 --user 17
-  lcron recommend --config demo --data runs/demo/logs --base runs/demo/serving -k 20 --exclude 12 --exclude 40
+  lcron recommend --config demo --data runs/demo/data --target 127.0.0.1:8500 --user 17
+  lcron recommend --config demo --data runs/demo/data --base runs/demo/serving -k 20 --exclude 12 --exclude 40
 """
 )
 @config_option
@@ -51,26 +59,26 @@ def recommend(
     quiet_libraries()
 
     from components.example_gen.serialization import serialize_record
-    from datasets.errors import DataError
     from pipeline.cli.logged_requests import latest_request, open_adapter
     from pipeline.cli.tables import recommendations_table
     from serving.client import RecommenderClient
     from serving.client_errors import RecommendError
-    from serving.release.manifest import Stage
+    from serving.release.manifest import ReleaseError, Stage
+    from serving.release.store import ReleaseStore
     from serving.server.server import ServeError
 
-    try:
+    with one_line_errors(RecommendError, ReleaseError, ServeError):
         record = latest_request(open_adapter(experiment, data), user)
         request = {name: value for name, value in record.items() if not name.startswith("candidate_")}
-        stages = [Stage(stage.name, stage.capacity) for stage in experiment.trainer.stages]
+        manifest = None if base is None else ReleaseStore(base).latest()
+        configured = tuple(Stage(stage.name, stage.capacity) for stage in experiment.trainer.stages)
+        stages = manifest.stages if manifest is not None else configured
         with (
             _server(target, base) as address,
             RecommenderClient(address, stages=stages, timeout_s=timeout_s) as client,
         ):
             ask = client.recommend_one_call if one_call else client.recommend
             answer = ask(serialize_record(request), k, exclude)
-    except (DataError, RecommendError, ServeError) as error:
-        raise click.ClickException(str(error)) from error
     history = len(record.get("history_item_id", ()))
     asked = "the cascade model" if one_call else " then ".join(stage.name for stage in stages)
     click.echo(

@@ -5,15 +5,23 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import config_option, data_option, load_experiment, quiet_libraries, set_option, smoke_option
+from pipeline.cli.options import (
+    config_option,
+    data_option,
+    load_experiment,
+    one_line_errors,
+    quiet_libraries,
+    set_option,
+    smoke_option,
+)
 
 
 @click.command(
     epilog="""\b
 Examples:
-  lcron run --config demo --data runs/demo/logs --root runs/demo
+  lcron run --config demo --data runs/demo/data --root runs/demo
   lcron run --config kuairand --data KuaiRand-Pure/data --set trainer.epochs=3
-  lcron run --config demo --data runs/demo/logs --root runs/demo --from CascadeTrainer
+  lcron run --config demo --data runs/demo/data --root runs/demo --from CascadeTrainer
 """
 )
 @config_option
@@ -59,8 +67,11 @@ def run(
     from pipeline.runners.errors import PipelineError
     from pipeline.runners.local import run_local
 
-    try:
+    with one_line_errors(PipelineError):
         pipeline = create_pipeline(experiment, data_dir=data.resolve(), root=root, serving_base=serving_base)
+        names = [component.id for component in pipeline.components]
+        if from_component is not None and from_component not in names:
+            raise click.UsageError(f"--from must be one of {', '.join(names)}. Received: {from_component!r}")
         result = run_local(
             pipeline,
             log_dir=root / "logs",
@@ -68,8 +79,6 @@ def run(
             from_component=from_component,
             report=click.echo,
         )
-    except (ValueError, PipelineError) as error:
-        raise click.ClickException(str(error)) from error
     models = (*(stage.name for stage in experiment.trainer.stages), "cascade")
     click.echo(run_report(result, serving_base=serving_base, models=models))
     if as_json:

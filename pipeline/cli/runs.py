@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.options import one_line_errors
+
 
 @click.command(
     epilog="""\b
@@ -28,7 +30,8 @@ def runs(root: Path, last: int, components: bool) -> None:
     database = root / "metadata.sqlite"
     if not database.exists():
         raise click.ClickException(f"no pipeline has run in {root}: {database} does not exist")
-    found = list_runs(database)[:last]
+    with one_line_errors(RuntimeError):  # what the metadata store raises where the file is no database
+        found = list_runs(database)[:last]
     click.echo(runs_table(found))
     if components:
         for run in found:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import quiet_libraries
+from pipeline.cli.options import one_line_errors, quiet_libraries
 
 
 @click.command(
@@ -30,7 +30,5 @@ def serve(base: Path, host: str, port: int) -> None:
     quiet_libraries()
     from serving.server.release_server import ServeError, serve_release_base
 
-    try:
+    with one_line_errors(ServeError):
         serve_release_base(base, host=host, port=port, report=click.echo)
-    except ServeError as error:
-        raise click.ClickException(str(error)) from error

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import config_option, load_experiment, smoke_option
+from pipeline.cli.options import config_option, load_experiment, one_line_errors, smoke_option
 
 
 @click.command(
     epilog="""\b
 Examples:
-  lcron simulate --config demo --out runs/demo/logs
+  lcron simulate --config demo --out runs/demo/data
   lcron simulate --config recflow_two_stage --out /data/logs --requests-per-day 20000 --items 50000
 """
 )
@@ -43,7 +43,6 @@ def simulate(
     import dataclasses
 
     from datasets import simulator
-    from datasets.errors import DataError
     from pipeline.cli.progress import Progress
     from pipeline.cli.tables import oracle_table
 
@@ -57,17 +56,12 @@ def simulate(
         "requests_per_day": requests_per_day,
         "seed": seed,
     }
-    try:
+    with one_line_errors():
         config = dataclasses.replace(
             experiment.simulation, **{name: value for name, value in given.items() if value is not None}
         )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    try:
         with Progress("simulate", "requests") as progress:
             report = simulator.simulate(config, out, progress=progress.update, overwrite=overwrite)
-    except DataError as error:
-        raise click.ClickException(str(error)) from error
     state = "already there" if report.reused else "written"
     click.echo(
         f"{report.num_requests:,} requests of {report.days[0]} to {report.days[-1]} {state} in {report.data_dir}\n"

@@ -34,7 +34,7 @@ def config() -> ExperimentConfig:
             batch_size=128,
             learning_rate=3e-3,
         ),
-        evaluation=EvaluationConfig(ks=(10, 20, 50), gate=Gate(popularity_factor=1.5)),
+        evaluation=EvaluationConfig(ks=(10, 20, 50), gate=Gate(minimum={"recall@50": 0.4}, popularity_factor=1.5)),
         schema_dir="recflow",
         simulation=SimulatorConfig(num_users=1_000, num_items=4_000, num_days=6, requests_per_day=2_500),
     )
@@ -45,6 +45,7 @@ def smoke() -> ExperimentConfig:
     full = config()
     return dataclasses.replace(
         full,
+        name="demo_smoke",
         trainer=dataclasses.replace(full.trainer, epochs=2, batch_size=64),
         evaluation=dataclasses.replace(full.evaluation, gate=Gate(popularity_factor=None)),
         simulation=SimulatorConfig(num_users=100, num_items=900, num_days=4, requests_per_day=150),

@@ -65,7 +65,9 @@ def config() -> ExperimentConfig:
             epochs=3,
             batch_size=256,
         ),
-        evaluation=EvaluationConfig(ks=(10, 50, 100), popularity_days=4.0, gate=Gate(metric="recall@100")),
+        evaluation=EvaluationConfig(
+            ks=(10, 50, 100), popularity_days=4.0, gate=Gate(minimum={"recall@100": 0.35}, popularity_factor=1.2)
+        ),
     )
 
 
@@ -74,6 +76,7 @@ def smoke() -> ExperimentConfig:
     full = config()
     return dataclasses.replace(
         full,
+        name="kuairand_smoke",
         splits=dataclasses.replace(
             full.splits, train_days="2022-04-27..2022-04-28", test_days="2022-05-01..2022-05-01"
         ),

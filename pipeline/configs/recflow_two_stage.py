@@ -73,6 +73,7 @@ def smoke() -> ExperimentConfig:
     full = config()
     return dataclasses.replace(
         full,
+        name="recflow_two_stage_smoke",
         trainer=dataclasses.replace(full.trainer, epochs=2, batch_size=128, learning_rate=3e-3),
         simulation=SimulatorConfig(num_users=300, num_items=1_000, num_days=4, requests_per_day=300),
     )

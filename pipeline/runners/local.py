@@ -20,7 +20,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.progress import PROGRESS_LOGGER
-from pipeline.history import ComponentRun, PipelineRun, component_runs, open_store
+from pipeline.history import NUM_COMPONENTS, ComponentRun, PipelineRun, component_runs, open_store
 from pipeline.runners.capture import captured_output
 from pipeline.runners.errors import ComponentFailedError, PipelineError, ReleaseRefusedError, root_cause
 from pipeline.runners.run_lock import run_lock
@@ -44,7 +44,7 @@ def run_local(
       log_dir: folder for the log of the run, `<run id>.log`, with everything that libraries print or log.
       use_cache: whether to use the cache at all.
       from_component: execute this component and everything downstream of it, whatever the cache holds.
-      report: prints a line of progress, to stdout.
+      report: prints a line, to stdout: where the log is, then progress.
 
     Returns:
       The run, every component `"executed"` or `"cached"`.
@@ -60,6 +60,7 @@ def run_local(
     with captured_output(log_path) as terminal, _absl_verbosity(absl_logging.INFO):
         ir = compiler.Compiler().compile(pipeline)
         _set_caching(ir, use_cache, from_component)
+        _note_num_components(ir)
         runtime_parameter_utils.substitute_runtime_parameter(ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id})
         return _Run(ir, run_id, log_path, terminal, report).execute()
 
@@ -81,6 +82,7 @@ class _Run:
         nodes = [node.pipeline_node for node in self._ir.nodes]
         done: list[ComponentRun] = []
         with run_lock(self._database):
+            self._report(f"log: {self._log_path}")
             self._mark_interrupted()
             for number, node in enumerate(nodes, start=1):
                 label = f"[{number:2}/{len(nodes)}] {node.node_info.id}"
@@ -95,7 +97,7 @@ class _Run:
                 if component.properties.get("blessed") == 0:
                     reasons = str(component.properties.get("reasons", "not blessed"))
                     raise ReleaseRefusedError(component.component, reasons, self._log_path)
-        return PipelineRun(pipeline_name, self._run_id, tuple(done))
+        return PipelineRun(pipeline_name, self._run_id, tuple(done), num_components=len(nodes))
 
     def _launch(self, node: pipeline_pb2.PipelineNode) -> ComponentRun:
         node_id = node.node_info.id
@@ -189,6 +191,14 @@ def _set_caching(ir: pipeline_pb2.Pipeline, use_cache: bool, from_component: str
         if node_id in again:
             again.update(node.downstream_nodes)
         node.execution_options.caching_options.enable_cache = use_cache and node_id not in again
+
+
+def _note_num_components(ir: pipeline_pb2.Pipeline) -> None:
+    """Lets the run's context say how many components a whole run has."""
+    for node in ir.nodes:
+        for context in node.pipeline_node.contexts.contexts:
+            if context.type.name == "pipeline_run":
+                context.properties[NUM_COMPONENTS].field_value.int_value = len(ir.nodes)
 
 
 def _notes(component: ComponentRun) -> str:

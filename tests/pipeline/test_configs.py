@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from pipeline.configs import NAMES, load
@@ -8,14 +10,15 @@ from pipeline.experiment import ExperimentConfig
 @pytest.mark.parametrize("name", NAMES)
 def test_every_experiment_survives_json(name, smoke):
     experiment = load(name, smoke=smoke)
-    assert experiment.name == name
+    assert experiment.name == (f"{name}_smoke" if smoke else name)
+    experiment.check()
     assert ExperimentConfig.from_json(experiment.to_json()) == experiment
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_experiment_can_deliver_what_it_measures(name):
     experiment = load(name)
-    assert experiment.evaluation.ks[-1] <= experiment.trainer.stages[-1].capacity
+    assert experiment.evaluation.gate.minimum or experiment.evaluation.gate.popularity_factor > 1
     assert experiment.features.list_size == 40
     assert all(stage.list_capacity is not None for stage in experiment.trainer.stages)
 
@@ -28,5 +31,34 @@ def test_the_smoke_variant_simulates_a_smaller_world(name):
 
 
 def test_an_unknown_experiment_is_named():
-    with pytest.raises(ValueError, match=r"`config` must be one of demo, recflow_two_stage, kuairand\. Received: 'nope'"):
+    message = "`config` must be one of demo, recflow_two_stage, kuairand. Received: 'nope'"
+    with pytest.raises(ValueError, match=re.escape(message)):
         load("nope")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"evaluation.ks": "10,1000"},
+            "`evaluation.ks` must not exceed the capacity of the last stage, 50. Received: ks=(10, 1000)",
+        ),
+        ({"name": "../x"}, "`name` must be letters, digits, `_` and `-`. Received: name='../x'"),
+        (
+            {"features.time_zone": "UTC"},
+            "`adapter.options.time_zone` and `features.time_zone` must be equal. Received: 'Asia/Shanghai', 'UTC'",
+        ),
+        (
+            {"evaluation.slices.request_features": "nope"},
+            "`evaluation.slices.request_features` must be declared in `features.request`. Received: ['nope']",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(values, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load("demo").with_overrides(values).check()
+
+
+def test_parts_are_held_against_each_other_after_all_overrides():
+    both = {"features.time_zone": "UTC", "adapter.options.time_zone": "UTC"}
+    load("demo").with_overrides(both).check()

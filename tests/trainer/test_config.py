@@ -56,6 +56,10 @@ RANKING = StageConfig("ranking", "din", 20)
         ),
         (lambda: TrainerConfig(learning_rate=0.0), "`learning_rate` must be positive. Received: learning_rate=0.0"),
         (
+            lambda: TrainerConfig(learning_rate=float("nan")),
+            "`learning_rate` must be positive. Received: learning_rate=nan",
+        ),
+        (
             lambda: TrainerConfig(history_dropout=1.0),
             "`history_dropout` must be in [0, 1). Received: history_dropout=1.0",
         ),

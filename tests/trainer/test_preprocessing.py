@@ -102,6 +102,12 @@ def test_zones_with_daylight_saving_are_refused():
         utc_offset_ms("Europe/Berlin")
 
 
+@pytest.mark.parametrize("zone", ["Asia/Nowhere", "Asia", "../etc", ""])
+def test_what_is_no_time_zone_is_refused(zone):
+    with pytest.raises(ValueError, match=f"`time_zone` must be an IANA time zone .* Received: time_zone='{zone}'"):
+        FeatureSpec(time_zone=zone)
+
+
 @pytest.mark.parametrize(
     ("feature", "message"),
     [

@@ -17,14 +17,15 @@ class Gate:
       popularity_factor: the candidate's `metric` must be at least this many times that of the strongest
         popularity list; `None` does not compare. It needs a `metric` that popularity has:
         `recall@<k>` or `mean_recall@<k>`.
-      block_on_incompatible_baseline: whether a baseline that cannot be evaluated blocks the candidate.
+      block_on_incompatible_baseline: whether a baseline that cannot be evaluated blocks the candidate, since then
+        nobody knows whether it is worse.
     """
 
     metric: str | None = None
     minimum: Mapping[str, float] = dataclasses.field(default_factory=dict)
     max_regression: float | None = 0.02
     popularity_factor: float | None = 1.0
-    block_on_incompatible_baseline: bool = False
+    block_on_incompatible_baseline: bool = True
 
     def __post_init__(self) -> None:
         if self.max_regression is not None and not 0 <= self.max_regression < 1:
@@ -85,13 +86,13 @@ def decide(
         reasons.append(f"retrieval returned {num_excluded_returned} excluded items, none are allowed")
     for name, minimum in gate.minimum.items():
         value = _lookup(metrics, name, "gate.minimum")
-        if value < minimum:
+        if not value >= minimum:  # NaN passes no bar
             reasons.append(f"{name} is {value:.4f}, below the minimum of {minimum:.4f}")
 
     if gate.popularity_factor is not None:
         strongest = max(popularity, key=lambda name: _lookup(popularity[name], metric, "gate.metric"))
         value, bar = _lookup(metrics, metric, "gate.metric"), popularity[strongest][metric]
-        if value < gate.popularity_factor * bar:
+        if not value >= gate.popularity_factor * bar:
             reasons.append(
                 f"{metric} is {value:.4f}, below {gate.popularity_factor:g} times popularity's {bar:.4f} ({strongest})"
             )
@@ -104,7 +105,7 @@ def decide(
             notes.append("there is no baseline release to compare with")
         else:
             value, before = (_lookup(each, metric, "gate.metric") for each in (metrics, baseline))
-            if value < (1 - gate.max_regression) * before:
+            if not value >= (1 - gate.max_regression) * before:
                 reasons.append(
                     f"{metric} fell from {before:.4f} to {value:.4f}, "
                     f"{1 - value / before:.1%} where {gate.max_regression:.1%} is allowed"

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -84,7 +85,9 @@ def test_baseline_of_other_features(two_stage_models_dir: str, write_release: Ca
     scores = {"*": (5, 4, 3, 2, 1)}
     stages = [("retrieval", 3, 2, scores), ("ranking", 2, None, scores)]
     baseline = write_release("abcde", stages, user_feature="account_id")
-    result = evaluate(CONFIG, models_dir=two_stage_models_dir, baseline_models_dir=baseline, **world)
+    gate = dataclasses.replace(CONFIG.gate, block_on_incompatible_baseline=False)
+    config = dataclasses.replace(CONFIG, gate=gate)
+    result = evaluate(config, models_dir=two_stage_models_dir, baseline_models_dir=baseline, **world)
     assert result.blessed
     assert result.baseline is None
     (note,) = result.decision.notes
@@ -92,8 +95,8 @@ def test_baseline_of_other_features(two_stage_models_dir: str, write_release: Ca
     assert "account_id" in note
 
 
-def test_baseline_that_is_gone_blocks_where_asked(two_stage_models_dir: str, world: dict, tmp_path: Path) -> None:
-    config = EvaluationConfig(ks=(1, 2), gate=Gate(popularity_factor=None, block_on_incompatible_baseline=True))
+def test_baseline_that_is_gone_blocks(two_stage_models_dir: str, world: dict, tmp_path: Path) -> None:
+    config = EvaluationConfig(ks=(1, 2), gate=Gate(popularity_factor=None))
     baseline = str(tmp_path / "models")
     result = evaluate(config, models_dir=two_stage_models_dir, baseline_models_dir=baseline, **world)
     assert not result.blessed

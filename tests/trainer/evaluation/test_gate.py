@@ -73,9 +73,17 @@ def test_bars_that_are_just_reached_pass() -> None:
 
 
 def test_incompatible_baseline_is_a_note_unless_it_blocks() -> None:
-    decision = decide(Gate(), METRICS, default_metric="recall@50", popularity=POPULARITY, baseline_error="no models")
+    gate = Gate(block_on_incompatible_baseline=False)
+    decision = decide(gate, METRICS, default_metric="recall@50", popularity=POPULARITY, baseline_error="no models")
     assert decision.blessed
     assert decision.notes == ("the baseline release could not be evaluated: no models",)
+
+
+def test_nan_passes_no_bar() -> None:
+    gate = Gate(minimum={"recall@50": 0.1}, max_regression=0.2)
+    metrics = {**METRICS, "recall@50": float("nan")}
+    decision = decide(gate, metrics, default_metric="recall@50", popularity=POPULARITY, baseline={"recall@50": 0.1})
+    assert len(decision.reasons) == 3
 
 
 @pytest.mark.parametrize("gate", [Gate(minimum={"recall@7": 0.1}), Gate(metric="recall@7")])
