@@ -77,6 +77,7 @@ class KuaiRandAdapter:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data_dir", Path(self.data_dir))
+        object.__setattr__(self, "user_features", tuple(self.user_features))  # JSON has lists only
         for name in ("history_size", "list_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {name}={getattr(self, name)}")
@@ -90,7 +91,7 @@ class KuaiRandAdapter:
             )
         try:
             zoneinfo.ZoneInfo(self.time_zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(
                 f"`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received: time_zone={self.time_zone!r}"
             ) from error

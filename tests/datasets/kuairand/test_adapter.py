@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from components.example_gen.adapters import declare_adapter, load_adapter
 from datasets.adapter import Record, Shard
 from datasets.errors import DataError
 from datasets.kuairand import KuaiRandAdapter
@@ -45,6 +46,14 @@ def test_request_of_a_real_day(parquet_dir: Path) -> None:
     assert exposed(request) == [("3", 1, 1.0), ("4", 2, 3.0)]
     assert request["candidate_rank"] == [0, 0, 0, 0]
     assert counts == {"repeated_exposures_merged": 1, "exposures_of_unknown_videos_dropped": 1}
+
+
+def test_declared_in_json(parquet_dir: Path) -> None:
+    options = {"data_dir": str(parquet_dir), "list_size": 4, "user_features": ["user_active_degree", "onehot_feat4"]}
+    data = load_adapter(declare_adapter("kuairand", options))
+    assert data == adapter(parquet_dir)
+    request = next(iter(data.read_requests(Shard("2022-04-25"), lambda name, count: None)))
+    assert (request["user_active_degree"], request["onehot_feat4"]) == (["UNKNOWN"], ["UNKNOWN"])
 
 
 def test_negatives_are_unexposed(parquet_dir: Path) -> None:
@@ -174,6 +183,7 @@ def test_catalogue(parquet_dir: Path) -> None:
         ({"popular_negatives": 1.0}, r"`popular_negatives` must lie in \[0, 1\). Received: popular_negatives=1.0"),
         ({"popular_negatives": 0.5, "uniform_negatives": 0.5}, "must leave room for an exposure in a list of 4"),
         ({"time_zone": "Asia/Nowhere"}, "`time_zone` must be an IANA time zone .* time_zone='Asia/Nowhere'"),
+        ({"time_zone": "Asia"}, "`time_zone` must be an IANA time zone .* time_zone='Asia'"),
     ],
 )
 def test_bad_options(tmp_path: Path, options: dict[str, object], message: str) -> None:
