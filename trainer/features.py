@@ -122,7 +122,7 @@ class FeatureSpec:
                 raise ValueError(f"`{name}` must be at least 1. Received: {name}={getattr(self, name)}")
         try:
             zoneinfo.ZoneInfo(self.time_zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError) as error:
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(
                 f"`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received: time_zone={self.time_zone!r}"
             ) from error
