@@ -127,8 +127,11 @@ class _Unpickler(pickle.Unpickler):
         return _STAND_INS[module, name]
 
 
+_IN_PROGRESS = object()
+
+
 def _resolve(value: Any, depth: int, done: dict[int, Any]) -> Any:
-    """Returns `value` with every note replaced by its array."""
+    """Returns `value` with every note replaced by its array; `done` holds the results by the id of their value."""
     if isinstance(value, (_Array, _Scalar)):
         if id(value) not in done:
             done[id(value)] = value.resolve()
@@ -139,7 +142,10 @@ def _resolve(value: Any, depth: int, done: dict[int, Any]) -> Any:
         return value
     if depth == 0:
         raise pickle.UnpicklingError(f"containers are nested more than {_MAX_DEPTH} deep")
+    if done.get(id(value)) is _IN_PROGRESS:
+        raise pickle.UnpicklingError("a container holds itself")
     if id(value) not in done:
+        done[id(value)] = _IN_PROGRESS
         if isinstance(value, dict):
             resolved: Any = {
                 _resolve(key, depth - 1, done): _resolve(item, depth - 1, done) for key, item in value.items()

@@ -182,10 +182,19 @@ def test_stand_ins_are_as_before_after_an_attack(tmp_path: Path) -> None:
 
 
 def test_refuses_containers_that_hold_themselves(tmp_path: Path) -> None:
-    endless: list = []
-    endless.append(endless)
-    with pytest.raises(DataError, match="nested more than 16 deep"):
+    endless: list[Any] = [[] for _ in range(12)]
+    for one in endless:
+        one.extend([*endless, {1: (endless,)}])
+    with pytest.raises(DataError, match=r"a\.pkl: not a readable pickle of arrays \(a container holds itself\)"):
         load_pickle(write(tmp_path / "a.pkl", endless))
+
+
+def test_refuses_deep_nests(tmp_path: Path) -> None:
+    content: list = []
+    for _ in range(16):
+        content = [content]
+    with pytest.raises(DataError, match="containers are nested more than 16 deep"):
+        load_pickle(write(tmp_path / "a.pkl", content))
 
 
 def test_containers_shared_a_billion_times_are_read_once(tmp_path: Path) -> None:
