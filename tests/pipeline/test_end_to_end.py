@@ -116,7 +116,9 @@ def test_killed_trainer_leaves_the_data_part_and_no_release(killed_in_trainer):
 
 def test_terminal_shows_components_and_progress_only(killed_in_trainer):
     lines = killed_in_trainer.terminal.splitlines()
-    assert all(line.startswith(("[", " " * 8)) for line in lines), lines
+    assert lines[0].startswith("log: ")
+    assert Path(lines[0].removeprefix("log: ")).is_file()
+    assert all(line.startswith(("[", " " * 8)) for line in lines[1:]), lines
     assert any("RequestExampleGen: executed in" in line and "test.num_examples 150" in line for line in lines)
 
 
@@ -209,6 +211,7 @@ def test_refused_candidate_is_not_pushed(finished, refused):
     }
     assert refused.terminal.startswith("CascadeEvaluator: recall@50 is 0.")
     assert "below the minimum of 0.9990" in refused.terminal
+    assert refused.run.state == "refused"
     assert refused.run.properties["CascadeEvaluator.baseline_version"] == finished.versions[0]
     assert refused.versions == finished.versions
 
@@ -250,7 +253,7 @@ def test_command_line_evaluates_as_the_pipeline_did(root, refused):
 
 def test_command_line_lists_the_runs(root, refused):
     lines = _lines(_lcron("runs", "--root", str(root), "--components"))
-    assert [line.split()[2] for line in lines[2:7]] == ["complete", "complete", "complete", *["interrupted"] * 2]
+    assert [line.split()[2] for line in lines[2:7]] == ["refused", "complete", "complete", *["interrupted"] * 2]
     assert any(line.startswith("CascadePusher") for line in lines)
 
 

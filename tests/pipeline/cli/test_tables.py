@@ -10,8 +10,8 @@ def component(name, state="executed", error=None, **properties):
     return ComponentRun(name, state, START, 1.25, properties, {}, error)
 
 
-def run(*components):
-    return PipelineRun("demo", "run1", tuple(components))
+def run(*components, num_components=2):
+    return PipelineRun("demo", "run1", tuple(components), num_components)
 
 
 def test_runs_table():
@@ -25,9 +25,14 @@ def test_runs_table():
 
 def test_a_run_is_blessed_only_by_every_gate():
     refused = run(component("CascadeEvaluator", blessed=1), component("ServingValidator", blessed=0))
-    assert runs_table([refused]).splitlines()[2].split() == ["run1", "demo", "complete", "2.5", "0/2", "no", "-"]
+    assert runs_table([refused]).splitlines()[2].split() == ["run1", "demo", "refused", "2.5", "0/2", "no", "-"]
     early = run(component("RequestExampleGen", "failed", error="no"))
     assert runs_table([early]).splitlines()[2].split() == ["run1", "demo", "failed", "1.2", "0/1", "-", "-"]
+
+
+def test_a_run_that_lacks_components_was_interrupted():
+    table = runs_table([run(component("RequestExampleGen"), num_components=2)])
+    assert table.splitlines()[2].split() == ["run1", "demo", "interrupted", "1.2", "0/1", "-", "-"]
 
 
 def test_components_table_shows_figures_or_the_error():

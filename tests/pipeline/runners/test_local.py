@@ -74,11 +74,11 @@ def test_terminal_shows_progress_and_the_log_the_rest(run, capfd, tmp_path):
     captured = capfd.readouterr()
     assert captured.err == ""
     lines = captured.out.splitlines()
-    assert lines[0] == "        half way"
-    assert lines[1].startswith("[ 1/4] Source: executed in ")
-    assert lines[1].endswith(" (train.num_examples 3)")
-    assert [line.partition(":")[0] for line in lines[2:]] == ["[ 2/4] Middle", "[ 3/4] Gate", "[ 4/4] Sink"]
     (log_path,) = (tmp_path / "logs").iterdir()
+    assert lines[:2] == [f"log: {log_path}", "        half way"]
+    assert lines[2].startswith("[ 1/4] Source: executed in ")
+    assert lines[2].endswith(" (train.num_examples 3)")
+    assert [line.partition(":")[0] for line in lines[3:]] == ["[ 2/4] Middle", "[ 3/4] Gate", "[ 4/4] Sink"]
     log = log_path.read_text()
     for text in (
         "printed by a library",
@@ -93,7 +93,7 @@ def test_terminal_shows_progress_and_the_log_the_rest(run, capfd, tmp_path):
 def test_report_gets_the_lines(run):
     lines = []
     run(report=lines.append)
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 def test_data_error_ends_the_run_in_one_line(run, tmp_path, capfd):
@@ -127,6 +127,7 @@ def test_refused_candidate_ends_the_run_with_the_reasons(run, tmp_path):
         {"Source": "cached", "Middle": "cached", "Gate": "cached"},
         {"Source": "executed", "Middle": "executed", "Gate": "executed"},
     ]
+    assert [run.state for run in runs] == ["refused", "refused"]
     assert runs[0].properties["Gate.reasons"] == "recall is 0.1, below 0.2"
 
 
@@ -152,6 +153,18 @@ def test_history_tells_of_a_failure_and_of_an_interruption(run, tmp_path):
     assert older.components[0].state == "interrupted"
     assert not Path(failed.components[0].outputs["config"]).exists()
     assert list_runs(database, pipeline="other") == ()
+
+
+def test_run_killed_between_components_is_interrupted(run, tmp_path):
+    def killed(line):
+        if line.startswith("[ 2/4]"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(report=killed)
+    (interrupted,) = list_runs(tmp_path / "metadata.sqlite")
+    assert _states(interrupted) == {"Source": "executed", "Middle": "executed"}
+    assert interrupted.state == "interrupted"
 
 
 def test_history_without_a_store(tmp_path):
