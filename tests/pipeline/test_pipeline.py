@@ -3,8 +3,8 @@ import json
 
 import pytest
 from tfx.components import SchemaGen
-from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 
+from components.curated_schema import CuratedSchema
 from datasets.errors import DataError
 from datasets.simulator import SimulatorConfig, simulate
 from pipeline.configs import load
@@ -86,10 +86,26 @@ def test_best_possible_recall_is_that_of_the_judging_days(components, data_dir):
 
 
 def test_schemas_are_imported_or_inferred(components, tmp_path):
-    assert isinstance(components()["RequestSchemaGen"], ImportSchemaGen)
+    assert isinstance(components()["RequestSchemaGen"], CuratedSchema)
     assert isinstance(components(dataclasses.replace(EXPERIMENT, schema_dir=None))["RequestSchemaGen"], SchemaGen)
     with pytest.raises(ValueError, match=r"`schema_dir` must hold requests.pbtxt. Received: schema_dir='nowhere'"):
         components(dataclasses.replace(EXPERIMENT, schema_dir="nowhere"))
+
+
+def test_edited_schema_is_another_parameter(components, tmp_path):
+    for name in ("requests", "catalogue"):
+        (tmp_path / f"{name}.pbtxt").write_text('feature { name: "age" type: INT }')
+    experiment = dataclasses.replace(EXPERIMENT, schema_dir=str(tmp_path))
+
+    def properties():
+        return {name: dict(made.exec_properties) for name, made in components(experiment).items() if "Schema" in name}
+
+    before = properties()
+    assert properties() == before
+    (tmp_path / "requests.pbtxt").write_text('feature { name: "age" type: FLOAT }')
+    after = properties()
+    assert after["CatalogueSchemaGen"] == before["CatalogueSchemaGen"]
+    assert after["RequestSchemaGen"] != before["RequestSchemaGen"]
 
 
 def test_folder_without_logs(tmp_path):
