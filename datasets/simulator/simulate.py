@@ -1,7 +1,6 @@
 """Simulates a world's requests day by day and writes them in the RecFlow layout."""
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from datasets.simulator.config import SimulatorConfig
 from datasets.simulator.day import simulate_day
 from datasets.simulator.histories import warm_up
 from datasets.simulator.oracle import Oracle, read_oracle, write_oracle
+from datasets.simulator.work_folder import work_folder
 from datasets.simulator.world import World
 from datasets.simulator.writer import DayWriter, make_folders, write_pickle
 
@@ -46,7 +46,8 @@ def simulate(
 ) -> SimulationReport:
     """Simulates and writes a data set that `datasets.recflow.RecFlowAdapter` reads.
 
-    `out_dir` appears complete or not at all. If it already holds the same configuration's data, that is kept.
+    `out_dir` appears complete or not at all. If it already holds the same configuration's data, that is kept. Of
+    several runs into the same folder at a time, the first to end decides what the others find there.
 
     Args:
       config: the world.
@@ -55,22 +56,25 @@ def simulate(
       progress: called as `progress(done_requests, total_requests)`.
 
     Raises:
-      DataError: `out_dir` holds something else, or another configuration's data and `overwrite` is false.
+      DataError: `out_dir` holds something else, or another configuration's data and `overwrite` is false, or it
+        cannot be written.
     """
     out_dir = Path(out_dir).absolute()
-    oracle = _existing(config, out_dir, overwrite)
-    if oracle is not None:
-        return _report(config, out_dir, oracle, reused=True)
-    partial = out_dir.with_name(f".{out_dir.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     try:
-        make_folders(partial)
-        oracle = _simulate(config, partial, progress)
-        if out_dir.exists():
-            shutil.rmtree(out_dir)
-        partial.rename(out_dir)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        oracle = _existing(config, out_dir, overwrite)
+        if oracle is not None:
+            return _report(config, out_dir, oracle, reused=True)
+        with work_folder(out_dir) as folder:
+            make_folders(folder / "new")
+            oracle = _simulate(config, folder / "new", progress)
+            meanwhile = _existing(config, out_dir, overwrite)
+            if meanwhile is not None:
+                return _report(config, out_dir, meanwhile, reused=True)
+            if out_dir.exists():
+                out_dir.rename(folder / "old")
+            (folder / "new").rename(out_dir)
+    except OSError as error:
+        raise DataError(f"{out_dir}: the folder cannot be written ({error})") from error
     return _report(config, out_dir, oracle, reused=False)
 
 

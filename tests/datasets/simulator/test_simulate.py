@@ -28,6 +28,17 @@ def checksums(folder: Path) -> dict[str, str]:
     }
 
 
+def run_elsewhere(
+    config: SimulatorConfig, out_dir: Path, options: str = "", returncode: int = 0, **environment: str
+) -> None:
+    """Simulates in a process of its own."""
+    arguments = f"SimulatorConfig(**{dataclasses.asdict(config)}), {str(out_dir)!r}, {options}"
+    code = f"import os; from datasets.simulator import *; simulate({arguments})"
+    folder = Path(__file__).parents[3]
+    process = subprocess.run([sys.executable, "-c", code], check=False, env=os.environ | environment, cwd=folder)
+    assert process.returncode == returncode
+
+
 def requests(data_dir: Path, counted: Counter, **arguments) -> list[Record]:
     adapter = RecFlowAdapter(data_dir, **arguments)
     return [
@@ -179,19 +190,48 @@ def test_an_interruption_leaves_what_was_there(
 
 
 def test_what_a_killed_run_left_is_cleared(small_world_config: SimulatorConfig, tmp_path: Path) -> None:
-    (tmp_path / ".data.partial" / "all_stage").mkdir(parents=True)
+    run_elsewhere(small_world_config, tmp_path / "data", "progress=lambda done, total: os._exit(9)", returncode=9)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".data.partial-")
     simulate(small_world_config, tmp_path / "data")
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_two_runs_into_one_folder_leave_each_other_alone(
+    small_world_config: SimulatorConfig, small_world_dir: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    inner: list[bool] = []
+
+    def simulate_too(done: int, total: int) -> None:
+        if done > 70 and not inner:
+            inner.append(simulate(small_world_config, tmp_path / "data").reused)
+
+    outer = simulate(small_world_config, tmp_path / "data", overwrite=overwrite, progress=simulate_too)
+    assert (inner, outer.reused) == ([False], not overwrite)
+    assert checksums(tmp_path / "data") == checksums(small_world_dir)
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_what_another_run_wrote_meanwhile_is_not_replaced(
+    small_world_config: SimulatorConfig, small_world_dir: Path, tmp_path: Path
+) -> None:
+    other = dataclasses.replace(small_world_config, seed=8)
+    with pytest.raises(DataError, match="holds a simulation of another configuration"):
+        simulate(other, tmp_path / "data", progress=lambda *_: simulate(small_world_config, tmp_path / "data"))
+    assert checksums(tmp_path / "data") == checksums(small_world_dir)
+
+
+def test_a_place_that_cannot_be_written(small_world_config: SimulatorConfig, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out_dir in (tmp_path / "file" / "data", Path("/proc/none/data")):
+        with pytest.raises(DataError, match=f"{out_dir}: the folder cannot be written .*'{out_dir.parent}'"):
+            simulate(small_world_config, out_dir)
 
 
 def test_bytes_do_not_depend_on_the_number_of_threads(
     small_world_config: SimulatorConfig, small_world_dir: Path, tmp_path: Path
 ) -> None:
-    code = "import sys; from datasets.simulator import *; simulate(SimulatorConfig(**eval(sys.argv[1])), sys.argv[2])"
-    subprocess.run(
-        [sys.executable, "-c", code, repr(dataclasses.asdict(small_world_config)), str(tmp_path / "data")],
-        check=True,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "5", "TZ": "America/New_York"},
-        cwd=Path(__file__).parents[3],
-    )
+    environment = {"OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "5", "TZ": "America/New_York"}
+    run_elsewhere(small_world_config, tmp_path / "data", **environment)
     assert checksums(tmp_path / "data") == checksums(small_world_dir)
