@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.cli.tables import components_table, metrics_table
 from pipeline.history import PipelineRun
+from serving.release.store import ReleaseStore
 from trainer.evaluation.evaluate import HTML_NAME, JSON_NAME
 from trainer.evaluation.result import EvaluationResult
 
@@ -19,7 +20,14 @@ def run_report(run: PipelineRun, *, serving_base: Path, models: tuple[str, ...])
     """
     evaluation = _evaluation_dir(run)
     version = _version(run)
-    paths = "\n".join(f"  {serving_base / model / str(version)}" for model in models)
+    newest = ReleaseStore(serving_base).latest()
+    if newest is not None and newest.version == version:
+        release = [f"release {version}:", *(f"  {serving_base / model / str(version)}" for model in models)]
+    else:
+        release = [
+            f"an earlier run pushed this as release {version}, but the newest release in {serving_base} is "
+            f"{newest.version if newest else 'none'}; run with --from CascadeEvaluator to push it again"
+        ]
     return "\n".join(
         [
             "",
@@ -28,8 +36,7 @@ def run_report(run: PipelineRun, *, serving_base: Path, models: tuple[str, ...])
             metrics_table(_evaluation(run)),
             "",
             f"report: {evaluation / HTML_NAME}",
-            f"release {version}:",
-            paths,
+            *release,
         ]
     )
 
