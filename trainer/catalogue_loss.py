@@ -94,6 +94,7 @@ class CatalogueLoss:
         )
         log_odds = scores - shared.log_count
         num_drawn = self.config.num_retrieved_negatives
+        seed = tf.random.experimental.stateless_fold_in(seed, 1)  # the sampler has used up the seed's own randomness
         drawn = tf.random.stateless_categorical(log_odds, num_drawn, seed, dtype=tf.int32)
         log_scale = math.log(num_drawn) - tf.reduce_logsumexp(log_odds, axis=-1, keepdims=True)
         drawn_scores = tf.gather(scores, drawn, batch_dims=1)

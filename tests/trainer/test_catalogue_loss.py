@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.catalogue_loss import CatalogueLoss
+from trainer.catalogue_loss import CatalogueLoss, Negatives
 from trainer.config import LossConfig
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.towers.mlp import Mlp
@@ -89,3 +89,13 @@ def test_later_stages_do_not_teach_retrieval(towers, batch):
         _, ranking = loss(batch, towers, states, scores, tf.constant(0, tf.int64))
     gradients = tape.gradient(ranking, towers[0].trainable_variables)
     assert all(gradient is None or not np.any(tf.convert_to_tensor(gradient)) for gradient in gradients)
+
+
+def test_draws_by_retrieval_score_are_independent_of_the_shared_draws():
+    seed = tf.constant([3, 0], tf.int64)
+    sampler = CatalogueSampler(1000, None, 0.0)
+    loss = CatalogueLoss(LossConfig(num_retrieved_negatives=500), sampler, seed=3)
+    shared = Negatives(tf.range(1000), tf.zeros([1000]), tf.zeros([1, 1]))
+    drawn = loss._retrieve(shared, tf.zeros([1, 1000]), tf.zeros([1, 1]), seed)
+    correlation = np.corrcoef(drawn.item[0], sampler.sample(500, seed))[0, 1]
+    assert abs(correlation) < 0.2
