@@ -1,7 +1,8 @@
 """Pushes the models of a cascade as one release.
 
 Every model folder appears under its final name by one rename, in the order of `Manifest.models`: a version that
-retrieval answers with is complete in every other model. The manifest is the last to appear. Around all that, the
+retrieval answers with is complete in every other model. The manifest is the last to appear and makes it a release;
+before it, the one-call cascade, which needs no other model, may be seen without retrieval. Around all that, the
 folder `<base>/.tmp-<version>` stands for as long as the version is on its way in or out, so whoever comes after a
 killed push knows what to clear away.
 """

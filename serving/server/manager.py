@@ -4,7 +4,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import tensorflow as tf
 
@@ -30,6 +30,8 @@ class ModelManager:
       poll_interval_s: seconds between two looks at the disk; 0 looks once.
       max_num_load_retries: how often a failed load is tried again.
       load_retry_interval_s: seconds between two tries.
+      released_versions: returns the versions that may be served at the moment; `None` stands for all on disk. While
+        there is none of them, what is served stays.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class ModelManager:
         poll_interval_s: float,
         max_num_load_retries: int,
         load_retry_interval_s: float,
+        released_versions: Callable[[], Collection[int]] | None = None,
     ):
         check_model_configs(models)
         self._models = list(models)
         self._poll_interval_s = poll_interval_s
         self._max_num_load_retries = max_num_load_retries
         self._load_retry_interval_s = load_retry_interval_s
+        self._released_versions = released_versions
         self._aspired: dict[str, dict[int, str]] = {}
         self._records: dict[str, dict[int, VersionRecord]] = {model.name: {} for model in models}
         self._changed = threading.Condition()
@@ -108,6 +112,16 @@ class ModelManager:
             self._stopping.wait(self._poll_interval_s or (self._load_retry_interval_s if retrying else None))
 
     def _look(self) -> None:
+        released: Collection[int] | None = None
+        if self._released_versions is not None:
+            try:
+                released = self._released_versions()
+            except OSError as error:
+                _LOGGER.warning("Cannot list the releases: %s", error)
+                return
+            if not released:
+                _LOGGER.warning("Could not find any release")
+                return
         for model in reversed(self._models):
             try:
                 versions = versions_on_disk(model.base_path)
@@ -117,6 +131,8 @@ class ModelManager:
             if versions is None:
                 _LOGGER.warning("Could not find base path %s for servable %s", model.base_path, model.name)
                 continue
+            if released is not None:
+                versions = {version: path for version, path in versions.items() if version in released}
             self._aspired[model.name] = aspired_versions(model.model_version_policy, versions)
 
     def _advance(self, name: str) -> bool:
@@ -182,5 +198,8 @@ class ModelManager:
         )
 
     def _describe(self, name: str) -> str:
-        errors = [f"version {v}: {r.error.message}" for v, r in self.records(name).items() if r.error is not None]
-        return f"{name} ({'; '.join(errors) or 'no version found'})"
+        problems = [
+            f"version {version}: {record.error.message if record.error else 'still loading'}"
+            for version, record in self.records(name).items()
+        ]
+        return f"{name} ({'; '.join(problems) or 'no version found'})"

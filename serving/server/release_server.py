@@ -14,31 +14,50 @@ from serving.signatures import RETRIEVAL
 
 
 def release_server(
-    base: str | os.PathLike[str], *, host: str = "127.0.0.1", port: int = 8500, poll_interval_s: float = 1.0
+    base: str | os.PathLike[str],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8500,
+    poll_interval_s: float = 1.0,
+    start_timeout_s: float = 300.0,
 ) -> ModelServer:
     """Returns a server, not yet started, for the two newest releases and those to come.
 
-    The models are those of the newest release: a later release that adds a stage needs a new server.
+    A version is served once it has a manifest, so no model ever answers with what is no release. The models are those
+    of the newest release: a later release that adds a stage needs a new server.
 
     Args:
       base: folder that releases are pushed to.
       host: address to listen on.
       port: gRPC port; 0 takes a free one.
       poll_interval_s: seconds between two looks for new releases.
+      start_timeout_s: how long a start waits for every model to serve a version.
 
     Raises:
-      ServeError: the folder is missing, holds no release, or its newest manifest is damaged.
+      ServeError: the folder is missing, holds no release, or its newest release is damaged.
     """
     if not os.path.isdir(base):
         raise ServeError(f"There is no release folder {os.fspath(base)}")
+    store = ReleaseStore(base)
     try:
-        manifest = ReleaseStore(base).latest()
+        manifest = store.latest()
     except ReleaseError as error:
         raise ServeError(str(error)) from None
     if manifest is None:
         raise ServeError(f"There is no release in {os.fspath(base)} yet")
+    for model in manifest.models:
+        path = store.model_path(model, manifest.version)
+        if not path.is_dir():
+            raise ServeError(f"Release {manifest.version} is damaged: model {model!r} has no folder {path}")
     config = text_format.Parse(serving_config(manifest.models, base), model_server_config_pb2.ModelServerConfig())
-    return ModelServer(config.model_config_list.config, host=host, port=port, poll_interval_s=poll_interval_s)
+    return ModelServer(
+        config.model_config_list.config,
+        host=host,
+        port=port,
+        poll_interval_s=poll_interval_s,
+        start_timeout_s=start_timeout_s,
+        released_versions=store.versions,
+    )
 
 
 def serve_release_base(
@@ -46,6 +65,7 @@ def serve_release_base(
     *,
     host: str = "127.0.0.1",
     port: int = 8500,
+    start_timeout_s: float = 300.0,
     report: Callable[[str], None] = print,
 ) -> None:
     """Serves the newest releases until SIGTERM or SIGINT, and lets the calls in flight finish.
@@ -54,12 +74,13 @@ def serve_release_base(
       base: folder that releases are pushed to.
       host: address to listen on.
       port: gRPC port; 0 takes a free one.
+      start_timeout_s: how long to wait for every model to serve a version.
       report: takes one line when the server answers and one when it has stopped.
 
     Raises:
-      ServeError: there is nothing to serve, it cannot be loaded, or the port is in use.
+      ServeError: there is nothing to serve, it cannot be loaded in time, or the port is in use.
     """
-    server = release_server(base, host=host, port=port)
+    server = release_server(base, host=host, port=port, start_timeout_s=start_timeout_s)
 
     def report_start() -> None:
         report(f"Serving release {server.available_versions(RETRIEVAL)[0]} of {os.fspath(base)} on {server.target}")

@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 
 import grpc
@@ -32,6 +32,9 @@ class ModelServer:
       max_num_load_retries: how often a version that failed to load is tried again.
       load_retry_interval_s: seconds between two tries.
       grpc_max_threads: calls answered at the same time; 0 stands for four per CPU.
+      start_timeout_s: how long a start waits for every model to serve a version; `None` waits until it does or fails.
+      released_versions: returns the versions that may be served at the moment; `None` stands for all on disk. While
+        there is none of them, what is served stays.
 
     Raises:
       ModelConfigError: `models` cannot be served.
@@ -51,13 +54,17 @@ class ModelServer:
         max_num_load_retries: int = 0,
         load_retry_interval_s: float = 60.0,
         grpc_max_threads: int = 0,
+        start_timeout_s: float | None = None,
+        released_versions: Callable[[], Collection[int]] | None = None,
     ):
         self._manager = ModelManager(
             models,
             poll_interval_s=poll_interval_s,
             max_num_load_retries=max_num_load_retries,
             load_retry_interval_s=load_retry_interval_s,
+            released_versions=released_versions,
         )
+        self._start_timeout_s = start_timeout_s
         self._host = host
         self.port = port
         self._grpc_server = grpc.server(
@@ -84,21 +91,18 @@ class ModelServer:
         """Returns the versions of a model that answer now, highest first."""
         return [version for version, record in self._manager.records(name).items() if record.servable is not None]
 
-    def start(self, timeout_s: float | None = None) -> None:
+    def start(self) -> None:
         """Loads the models and starts to answer.
 
-        Args:
-          timeout_s: how long to wait for every model to serve a version; `None` waits until it does or fails.
-
         Raises:
-          ServeError: the port cannot be had, or a model did not become available.
+          ServeError: the port cannot be had, or a model did not become available in time.
         """
         try:
             self.port = self._grpc_server.add_insecure_port(self.target)
         except RuntimeError:
             raise ServeError(f"Cannot listen on {self.target}: the port is in use or the address is not ours") from None
         self._manager.start()
-        missing = self._manager.wait_until_available(timeout_s)
+        missing = self._manager.wait_until_available(self._start_timeout_s)
         if missing:
             self.stop(grace_s=0)
             raise ServeError(f"{len(missing)} servable(s) did not become available: {', '.join(missing)}")

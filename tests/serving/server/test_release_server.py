@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from serving.release.serving_config import serving_config
 from serving.server.release_server import release_server
 from serving.server.server import ServeError
 
+ROOT = Path(__file__).resolve().parents[3]
 STAGES = [Stage("retrieval", 6), Stage("ranking", 4)]
 SERVE = "import sys; from serving.server.release_server import *; serve_release_base(sys.argv[1], port=0)"
 
@@ -39,11 +41,69 @@ def test_serves_the_two_newest_releases(tmp_path, cascade_models):
                 time.sleep(0.02)
 
 
+PUSHER = """
+import os, signal, sys
+from serving.release.manifest import Stage
+from serving.release.push import push
+
+kill_at, base, *models = sys.argv[1:]
+renames = 0
+
+def hook(event, args):
+    global renames
+    if event == "os.rename" and "/.tmp-" not in str(args[1]):
+        renames += 1
+        if renames == int(kill_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(hook)
+push(dict(pair.split("=") for pair in models), base, stages=[Stage("retrieval", 6), Stage("ranking", 4)])
+"""
+
+
+def kill_push(models, base, before_rename):
+    """Kills a push before its n-th rename into place: of ranking, cascade, retrieval, the manifest."""
+    arguments = [str(before_rename), str(base), *(f"{name}={path}" for name, path in models.items())]
+    pusher = subprocess.run([sys.executable, "-c", PUSHER, *arguments], check=False, cwd=ROOT)
+    assert pusher.returncode == -signal.SIGKILL
+
+
+def test_a_killed_push_is_never_visible(tmp_path, cascade_models):
+    first = push(cascade_models(1), tmp_path, stages=STAGES).version
+    names = ("ranking", "cascade", "retrieval")
+    with release_server(tmp_path, port=0, poll_interval_s=0.02) as server:
+        for before_rename in (2, 3, 4):
+            kill_push(cascade_models(2), tmp_path, before_rename)
+            left = [name for name in names if len(os.listdir(tmp_path / name)) == 2]
+            assert left == list(names[: before_rename - 1])
+            end_s = time.monotonic() + 1.5
+            while time.monotonic() < end_s:
+                assert [server.available_versions(name) for name in names] == [[first]] * 3
+                time.sleep(0.02)
+        last = push(cascade_models(3), tmp_path, stages=STAGES).version
+        end_s = time.monotonic() + 60
+        while [server.available_versions(name) for name in names] != [[last, first]] * 3:
+            assert time.monotonic() < end_s, "timed out"
+            time.sleep(0.02)
+
+
+def test_the_newest_release_lacks_a_model(tmp_path, cascade_models):
+    version = push(cascade_models(1), tmp_path, stages=STAGES).version
+    server = release_server(tmp_path, port=0, start_timeout_s=1.0)
+    folder = tmp_path / "ranking" / str(version)
+    shutil.rmtree(folder)
+    with pytest.raises(ServeError, match=r"1 servable\(s\) did not become available: ranking \(no version found\)"):
+        server.start()
+    message = f"Release {version} is damaged: model 'ranking' has no folder {folder}"
+    with pytest.raises(ServeError, match=message):
+        release_server(tmp_path, port=0)
+
+
 def test_serves_until_sigterm_and_says_so(tmp_path, cascade_models):
     version = push(cascade_models(1), tmp_path, stages=STAGES).version
     server = subprocess.Popen(
         [sys.executable, "-u", "-c", SERVE, str(tmp_path)],
-        cwd=Path(__file__).resolve().parents[3],
+        cwd=ROOT,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         stdout=subprocess.PIPE,
         text=True,

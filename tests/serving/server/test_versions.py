@@ -51,8 +51,8 @@ def half_server(tmp_path, half_plus, add_version, stubs_of):
             model = model_config("half", self.base_path)
             if policy is not None:
                 model.model_version_policy.CopyFrom(policy)
-            servers.append(ModelServer([model], poll_interval_s=0.05, **options))
-            servers[-1].start(timeout_s=30)
+            servers.append(ModelServer([model], poll_interval_s=0.05, start_timeout_s=30, **options))
+            servers[-1].start()
             self.stubs = stubs_of(servers[-1].target)
             return self.stubs
 
@@ -207,9 +207,47 @@ def test_the_only_version_is_broken_at_start(tmp_path):
 
 
 def test_a_model_without_versions_at_start(tmp_path):
-    server = ModelServer([model_config("half", tmp_path / "half")], poll_interval_s=0.05)
+    server = ModelServer([model_config("half", tmp_path / "half")], poll_interval_s=0.05, start_timeout_s=0.2)
     with pytest.raises(ServeError, match=r"did not become available: half \(no version found\)"):
-        server.start(timeout_s=0.2)
+        server.start()
+
+
+def test_a_start_that_takes_too_long(tmp_path):
+    (tmp_path / "half" / "1").mkdir(parents=True)
+    retries = {"max_num_load_retries": 5, "load_retry_interval_s": 60.0}
+    server = ModelServer([model_config("half", tmp_path / "half")], start_timeout_s=0.5, **retries)
+    with pytest.raises(ServeError, match=r"did not become available: half \(version 1: still loading\)"):
+        server.start()
+
+
+def test_only_released_versions_are_served(half_server):
+    released = [1, 2]
+    half_server.add(1, 2, 3)
+    stubs = half_server.start(released_versions=lambda: released)
+    assert stubs.half(0.0) == (2.0, 2)
+    released.append(3)
+    wait_until(lambda: half_server.versions_served() == {3})
+    released.remove(3)
+    wait_until(lambda: half_server.versions_served() == {2})
+
+
+def test_what_is_served_stays_while_the_releases_cannot_be_seen(half_server, tmp_path):
+    answers = [[1], [], OSError("gone")]
+
+    def released_versions():
+        answer = answers[0] if len(answers) == 1 else answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    half_server.add(1)
+    stubs = half_server.start(released_versions=released_versions)
+    wait_until(lambda: len(answers) == 1)
+    time.sleep(0.3)
+    assert stubs.half(0.0) == (1.0, 1)
+    half_server.add(2)
+    answers.append([2])
+    wait_until(lambda: half_server.versions_served() == {2})
 
 
 def test_poll_interval_0_looks_once(half_server):
