@@ -1,5 +1,6 @@
 """Transformed examples as the arrays and batches that the model trains on."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 
@@ -7,10 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from serving import signatures
+from trainer.catalogue_misses import CatalogueMisses
 from trainer.features import EncodedFeature, FeatureSpec
+from trainer.graded_labels import graded_labels
 from trainer.item_table import ItemTable
 from trainer.preprocessing import CANDIDATE_LABEL, CANDIDATE_RANK, CANDIDATE_STAGE
-from trainer.request_batch import CANDIDATE_ITEM, GROUND_TRUTH, LABELS, WHERE, history_batch, padded
+from trainer.request_batch import CANDIDATE_ITEM, GROUND_TRUTH, LABELS, WHERE, history_batch
 
 Requests = dict[str, np.ndarray]
 """A whole split in memory: the training batch of every request, `[num_requests, ...]` by key."""
@@ -56,7 +59,7 @@ def read_requests(
     features: FeatureSpec,
     request_features: Sequence[EncodedFeature],
     item_ids: Sequence[bytes],
-) -> Requests:
+) -> tuple[Requests, CatalogueMisses]:
     """Parses transformed requests, once, into memory.
 
     Lists longer than `FeatureSpec` allows are cut: a history to its latest events, candidates to the best by
@@ -69,7 +72,8 @@ def read_requests(
       item_ids: ids of the catalogue; item i has row i + 1.
 
     Returns:
-      The arrays of the training batch (`docs/architecture.md`, "Training batch"), in the order of the files.
+      The arrays of the training batch (`docs/architecture.md`, "Training batch"), in the order of the files, and
+      how many of the logged items the catalogue lacks.
 
     Raises:
       ValueError: there is no request.
@@ -92,12 +96,13 @@ def read_requests(
         parsed = tf.io.parse_example(examples, spec)
         batch = {feature.name: tf.cast(parsed[feature.name], tf.int32) for feature in request_features}
         batch |= history_batch(parsed, features, table.lookup)
-        return batch | _candidate_batch(parsed, features, table.lookup)
+        return batch | _candidate_batch(parsed, features, table.lookup) | _count_misses(parsed, table.lookup)
 
     requests = _read(files, parse)
     if not requests:
         raise ValueError(f"The requests must be at least one. Received: none in {list(files)}")
-    return requests
+    counts = {field.name: int(requests.pop(field.name).sum()) for field in dataclasses.fields(CatalogueMisses)}
+    return requests, CatalogueMisses(**counts)
 
 
 def request_batches(requests: Requests, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
@@ -138,11 +143,7 @@ def _candidate_batch(
     row = tf.ragged.map_flat_values(item_rows, parsed[signatures.CANDIDATE_ITEM_ID]).to_tensor()  # [B, n]
     where = row > 0  # padding is 0, as an unknown item is
     stage = parsed[CANDIDATE_STAGE].to_tensor()
-    rank = tf.cast(parsed[CANDIDATE_RANK].to_tensor(), tf.float32)
-    # Deeper stages first, then better ranks: a known rank adds a part below 1, an unknown one nothing.
-    by_stage = tf.cast(stage, tf.float32) + tf.where(rank > 0, 1 / (1 + rank), 0.0)
-    given = padded(parsed[CANDIDATE_LABEL], tf.shape(row)[1])
-    label = tf.where(num_labels[:, tf.newaxis] > 0, given, by_stage)
+    label = graded_labels(parsed[CANDIDATE_STAGE], parsed[CANDIDATE_RANK], parsed[CANDIDATE_LABEL])
 
     best = tf.argsort(tf.where(where, label, _LOWEST), direction="DESCENDING", stable=True)
     kept = tf.sort(best[:, : features.list_size])
@@ -158,6 +159,18 @@ def _candidate_batch(
         LABELS: keep(tf.where(where, label, 0.0)),
         GROUND_TRUTH: keep(where & (stage >= features.ground_truth_stage)),
     }
+
+
+def _count_misses(
+    parsed: dict[str, tf.RaggedTensor], item_rows: Callable[[tf.Tensor], tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """The fields of `CatalogueMisses`, int64 `[B]` each."""
+    counts = {}
+    for kind, name in (("candidates", signatures.CANDIDATE_ITEM_ID), ("history_items", signatures.HISTORY_ITEM_ID)):
+        row = tf.ragged.map_flat_values(item_rows, parsed[name])
+        counts[f"num_{kind}"] = row.row_lengths()
+        counts[f"num_unknown_{kind}"] = tf.reduce_sum(tf.cast(row == 0, tf.int64), axis=1)
+    return counts
 
 
 def _read(files: Sequence[str], parse: Callable[[tf.Tensor], dict[str, tf.Tensor]]) -> dict[str, np.ndarray]:

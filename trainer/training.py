@@ -67,7 +67,7 @@ def train(
     request_features = encoded_features(tft.TFTransformOutput(request_transform_dir), features.request)
     item_features = encoded_features(tft.TFTransformOutput(catalogue_transform_dir), features.item)
     item_table = read_item_table(catalogue_files, item_features)
-    train_requests, eval_requests = (
+    (train_requests, train_misses), (eval_requests, eval_misses) = (
         read_requests(files, features, request_features, item_table.item_ids) for files in (train_files, eval_files)
     )
     num_train_requests, num_eval_requests = (len(split[CANDIDATE_ITEM]) for split in (train_requests, eval_requests))
@@ -75,6 +75,8 @@ def train(
         f"read {num_train_requests:,} training and {num_eval_requests:,} evaluation requests, "
         f"{item_table.num_items:,} items in {time.monotonic() - start_s:.1f} s"
     )
+    if misses := train_misses + eval_misses:
+        report(str(misses))
 
     model = CascadeModel(
         config,
@@ -101,6 +103,7 @@ def train(
         num_train_requests=num_train_requests,
         num_eval_requests=num_eval_requests,
         num_items=item_table.num_items,
+        catalogue_misses=misses,
         num_parameters=sum(int(np.prod(weight.shape)) for stage in model.stages for weight in stage.trainable_weights),
         duration_s=time.monotonic() - start_s,
         best_epoch=best.epoch,

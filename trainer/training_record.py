@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from trainer.catalogue_misses import CatalogueMisses
+
 
 @dataclasses.dataclass(frozen=True)
 class EpochRecord:
@@ -28,6 +30,7 @@ class TrainingRecord:
       num_train_requests: requests of the training split.
       num_eval_requests: requests of the evaluation split.
       num_items: items of the catalogue.
+      catalogue_misses: items of both splits, and how many of them the catalogue lacks.
       num_parameters: trainable parameters of all stages.
       duration_s: seconds from reading the examples to the end of the last epoch.
       best_epoch: epoch, from 1, whose weights were kept: the one of the best end-to-end recall.
@@ -37,6 +40,7 @@ class TrainingRecord:
     num_train_requests: int
     num_eval_requests: int
     num_items: int
+    catalogue_misses: CatalogueMisses
     num_parameters: int
     duration_s: float
     best_epoch: int

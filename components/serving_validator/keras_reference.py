@@ -8,6 +8,9 @@ import tensorflow as tf
 from serving import signatures
 from trainer.candidate import load_model
 from trainer.input import read_requests
+from trainer.preprocessing import missing_value
+
+_ITEMS_PER_BLOCK = 1024  # a ranking tower holds the history beside every item of a block
 
 
 class KerasReference:
@@ -22,7 +25,7 @@ class KerasReference:
         self._model = load_model(candidate_dir)
         table = self._model.item_table
         request_features = self._model.stages[0].request_features
-        self._requests = read_requests([transformed_path], self._model.features, request_features, table.item_ids)
+        self._requests, _ = read_requests([transformed_path], self._model.features, request_features, table.item_ids)
         self._row_by_id = {item_id: row for row, item_id in enumerate(table.item_ids, start=1)}
 
     @property
@@ -34,6 +37,12 @@ class KerasReference:
     def capacities(self) -> tuple[int, ...]:
         """Items that each stage passes on."""
         return tuple(stage.capacity for stage in self._model.config.stages)
+
+    @property
+    def missing_values(self) -> dict[str, bytes | int | float]:
+        """What stands for a missing scalar in a raw-tensor request, by feature name."""
+        values = {feature.name: missing_value(feature) for feature in self._model.features.request}
+        return {name: value.encode() if isinstance(value, str) else value for name, value in values.items()}
 
     def score(self, stage: str, request: int, item_ids: Sequence[bytes]) -> np.ndarray:
         """Scores items for one request.
@@ -50,8 +59,10 @@ class KerasReference:
         if not len(rows):
             return np.zeros(0, np.float32)
         tower = self._model.stages[self.stages.index(stage)]
-        scores = tower.score(tower.encode_request(self._batch(request)), rows[np.newaxis])[0]
-        return np.where(rows > 0, scores.numpy(), np.float32(signatures.LOWEST_SCORE))
+        state = tower.encode_request(self._batch(request))
+        blocks = np.split(rows, range(_ITEMS_PER_BLOCK, len(rows), _ITEMS_PER_BLOCK))
+        scores = np.concatenate([tower.score(state, block[np.newaxis])[0].numpy() for block in blocks])
+        return np.where(rows > 0, scores, np.float32(signatures.LOWEST_SCORE))
 
     def best_retrieval_scores(self, request: int, k: int, excluded_ids: Sequence[bytes]) -> np.ndarray:
         """Returns the k best scores of the first stage over the whole catalogue without the excluded items."""

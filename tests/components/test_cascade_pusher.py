@@ -8,13 +8,14 @@ from serving.release.manifest import Stage
 from serving.release.push import push
 from serving.release.store import ReleaseStore
 from trainer.candidate import CandidateManifest, CandidateStage
+from trainer.catalogue_misses import CatalogueMisses
 from trainer.config import TrainerConfig
 from trainer.config_json import to_json
 from trainer.features import FeatureSpec
 from trainer.training_record import TrainingRecord
 
 STAGES = (CandidateStage("retrieval", "two_tower", 20, None), CandidateStage("ranking", "din", 10, None))
-RECORD = TrainingRecord(1, 1, 1, 1, 1.0, 1, ())
+RECORD = TrainingRecord(1, 1, 1, CatalogueMisses(1, 0, 1, 0), 1, 1.0, 1, ())
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.catalogue_misses import CatalogueMisses
 from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
 from trainer.input import read_item_table, read_requests, request_batches
 
@@ -46,7 +47,8 @@ def candidates(item_ids: bytes, stages: list[int], ranks: list[int] | None = Non
 
 
 def read(tmp_path: Path, *examples: bytes) -> dict[str, np.ndarray]:
-    return read_requests(write(tmp_path / "requests.gz", list(examples)), FEATURES, (USER,), ITEM_IDS)
+    requests, _ = read_requests(write(tmp_path / "requests.gz", list(examples)), FEATURES, (USER,), ITEM_IDS)
+    return requests
 
 
 def test_history_keeps_the_latest_events(tmp_path):
@@ -113,6 +115,25 @@ def test_requests_without_candidates_are_empty_lists(tmp_path):
 def test_lists_that_do_not_fit_are_named(tmp_path, serialized, name):
     with pytest.raises(tf.errors.InvalidArgumentError, match=f"`{name}` must have one value for each of"):
         read(tmp_path, serialized)
+
+
+def test_items_that_the_catalogue_lacks_are_counted_before_any_cut(tmp_path):
+    examples = [
+        candidates(b"a?bcde", [0, 2, 1, 2, 0, 1], history_item_id=[b"?", b"a", b"b", b"!"], history_grade=[0] * 4),
+        candidates(b"?b", [0, 1]),
+    ]
+    _, misses = read_requests(write(tmp_path / "requests.gz", examples), FEATURES, (USER,), ITEM_IDS)
+    assert misses == CatalogueMisses(8, 2, 4, 2)
+    assert str(misses) == "2 of 8 candidates and 2 of 4 history items are not in the catalogue"
+    assert misses + misses == CatalogueMisses(16, 4, 8, 4)
+
+
+@pytest.mark.parametrize(
+    ("misses", "any_missed"),
+    [((5, 0, 3, 0), False), ((5, 1, 3, 0), True), ((5, 0, 3, 1), True)],
+)
+def test_misses_are_true_if_any_item_is_missed(misses, any_missed):
+    assert bool(CatalogueMisses(*misses)) == any_missed
 
 
 def test_no_requests_are_refused(tmp_path):

@@ -8,6 +8,7 @@ from trainer.evaluation.examples import EXAMPLES, FLOAT_LIST, INT64_LIST, STRING
 from trainer.evaluation.progress import Progress
 from trainer.evaluation.requests import Requests, aligned
 from trainer.evaluation.stage_models import StageModels
+from trainer.graded_labels import graded_labels
 from trainer.metrics.ndcg import Ndcg
 from trainer.metrics.recall import Recall
 
@@ -64,11 +65,13 @@ def list_metrics(
     for batch in read_batches(requests.files, _FEATURES, batch_size=batch_size, max_examples=len(requests)):
         item_ids = batch["candidate_item_id"].to_tensor(b"").numpy()
         where = tf.constant(catalogue.rows(item_ids) >= 0)
-        ground_truth = where & (aligned(batch, "candidate_stage").to_tensor(-1) >= requests.ground_truth_stage)
+        stage, rank = aligned(batch, "candidate_stage"), aligned(batch, "candidate_rank")
+        ground_truth = where & (stage.to_tensor(-1) >= requests.ground_truth_stage)
+        labels = graded_labels(stage, rank, batch["candidate_label"])
         stage_scores = [models.score(index, batch[EXAMPLES]) for index in range(len(models.stages))]
-        for stage, scores in zip(models.stages, stage_scores, strict=True):
-            _check_shape(scores, item_ids, stage.name)
-        update(np.stack(stage_scores), _labels(batch), ground_truth, where)
+        for described, scores in zip(models.stages, stage_scores, strict=True):
+            _check_shape(scores, item_ids, described.name)
+        update(np.stack(stage_scores), labels, ground_truth, where)
         progress.add(len(item_ids))
 
     metrics = {"list/recall": float(recall.result())}
@@ -76,17 +79,6 @@ def list_metrics(
         metrics[f"list/{stage.name}/recall"] = float(stage_recall.result())
         metrics[f"list/{stage.name}/ndcg@{NDCG_TOP_N}"] = float(ndcg.result())
     return metrics
-
-
-def _labels(batch: dict[str, tf.RaggedTensor]) -> tf.Tensor:
-    """Graded labels `[B, N]`: as logged, or else deeper stages first and better ranks before worse ones."""
-    stage = tf.cast(aligned(batch, "candidate_stage").to_tensor(), tf.float32)
-    rank = tf.cast(aligned(batch, "candidate_rank").to_tensor(), tf.float32)
-    by_stage = stage + tf.where(rank > 0, 1 / (1 + rank), 0.0)
-    given = batch["candidate_label"]
-    has_labels = given.row_lengths() > 0
-    given = tf.RaggedTensor.from_row_splits(given.flat_values, given.row_splits).to_tensor(shape=stage.shape)
-    return tf.where(has_labels[:, tf.newaxis], given, by_stage)
 
 
 def _check_shape(scores: np.ndarray, item_ids: np.ndarray, stage_name: str) -> None:

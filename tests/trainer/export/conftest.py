@@ -40,7 +40,7 @@ def keras_reference(candidate_dir: Path, transformed_data: Any) -> KerasReferenc
     transform_output = tft.TFTransformOutput(transformed_data.request_transform_dir)
     features = transformed_data.features
     request_features = encoded_features(transform_output, features.request)
-    batch = read_requests(transformed_data.eval_files, features, request_features, model.item_table.item_ids)
+    batch, _ = read_requests(transformed_data.eval_files, features, request_features, model.item_table.item_ids)
     examples = tf.data.TFRecordDataset(transformed_data.eval_files, "GZIP").as_numpy_iterator()
     position = {_request_id(example): index for index, example in enumerate(examples)}
     order = [position[_request_id(example)] for example in transformed_data.eval_requests]
