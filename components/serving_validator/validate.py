@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,18 @@ import tensorflow as tf
 
 from components.serving_validator.keras_reference import KerasReference
 from components.serving_validator.logged_requests import LoggedRequest
+from components.serving_validator.raw_inputs import raw_inputs
 from serving import signatures
 from serving.model_client import ModelClient
 
 Answer = dict[str, np.ndarray]
+
+_RAW = {
+    signatures.RETRIEVE_EXAMPLES: signatures.RETRIEVE,
+    signatures.SCORE_EXAMPLES: signatures.SCORE,
+    signatures.RECOMMEND_EXAMPLES: signatures.RECOMMEND,
+}
+"""The raw-tensor signature beside each signature that takes examples."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Validator:
         self._durations_ms: dict[str, list[float]] = defaultdict(list)
 
     def validate(self, requests: Sequence[LoggedRequest]) -> ServingValidation:
-        """Compares every signature that takes examples, for every request.
+        """Compares every signature for every request.
 
         Raises:
           RecommendError: the server did not answer a call.
@@ -114,18 +122,31 @@ class Validator:
         return answer[signatures.ITEM_ID][0][found].tolist(), answer[signatures.SCORES][0][found]
 
     def _ask(self, model: str, signature: str, request: LoggedRequest) -> Answer:
-        """Asks over gRPC and in Python; returns the former after comparing."""
+        """Asks with an example over gRPC and in Python, and with raw tensors; returns the first after comparing."""
         inputs = {signatures.EXAMPLES: np.array([request.example], object)}
         if signature != signatures.SCORE_EXAMPLES:
             inputs[signatures.K] = np.array([self._k], np.int32)
-        start_s = time.monotonic()
-        served = self._client.predict(model, signature, inputs, deadline_s=start_s + self._timeout_s).outputs
-        self._durations_ms[f"{model}/{signature}"].append(1e3 * (time.monotonic() - start_s))
+        served = self._call(model, signature, inputs)
         function = self._models[model].signatures[signature]
         called = function(**{name: tf.constant(value) for name, value in inputs.items()})
         name = f"grpc-python/{model}/{signature}"
         self._note(name, served[signatures.SCORES], called[signatures.SCORES].numpy())
+
+        raw_signature = _RAW[signature]
+        _, specs = self._models[model].signatures[raw_signature].structured_input_signature
+        specs = {name: spec for name, spec in specs.items() if name != signatures.K}
+        raw = raw_inputs(request.example, specs, self._reference.missing_values)
+        if signatures.K in inputs:
+            raw[signatures.K] = inputs[signatures.K]
+        answer = self._call(model, raw_signature, raw)
+        self._note(f"raw-examples/{model}/{raw_signature}", answer[signatures.SCORES], served[signatures.SCORES])
         return served
+
+    def _call(self, model: str, signature: str, inputs: Mapping[str, np.ndarray]) -> Answer:
+        start_s = time.monotonic()
+        answer = self._client.predict(model, signature, inputs, deadline_s=start_s + self._timeout_s).outputs
+        self._durations_ms[f"{model}/{signature}"].append(1e3 * (time.monotonic() - start_s))
+        return answer
 
     def _note(self, name: str, scores: np.ndarray, expected: np.ndarray) -> None:
         self._differences[name] = max(self._differences[name], difference(scores, expected))
