@@ -8,15 +8,7 @@ from pathlib import Path
 import click
 
 from datasets.adapter import Record
-from pipeline.cli.options import (
-    config_option,
-    data_option,
-    load_experiment,
-    one_line_errors,
-    quiet_libraries,
-    set_option,
-    smoke_option,
-)
+from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
 
 
 @click.command(
@@ -26,10 +18,7 @@ Examples:
   lcron evaluate --config demo --data runs/demo/data --base runs/demo/serving --version 1767225600 --out report
 """
 )
-@config_option
-@smoke_option
-@data_option
-@set_option
+@experiment_options
 @click.option(
     "--base",
     required=True,

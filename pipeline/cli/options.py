@@ -4,7 +4,7 @@ import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,13 @@ data_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of the raw logs.",
 )
+
+
+def experiment_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the options `--config`, `--smoke`, `--data` and `--set`."""
+    for option in (set_option, data_option, smoke_option, config_option):
+        command = option(command)
+    return command
 
 
 def load_experiment(config_name: str, smoke: bool, overrides: tuple[str, ...] = ()) -> "ExperimentConfig":

@@ -6,15 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import (
-    config_option,
-    data_option,
-    load_experiment,
-    one_line_errors,
-    quiet_libraries,
-    set_option,
-    smoke_option,
-)
+from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
 
 
 @click.command(
@@ -24,10 +16,7 @@ Examples:
   lcron recommend --config demo --data runs/demo/data --base runs/demo/serving -k 20 --exclude 12 --exclude 40
 """
 )
-@config_option
-@smoke_option
-@data_option
-@set_option
+@experiment_options
 @click.option("--user", help="User to recommend for.  [default: the first user of the last logged day]")
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="Number of items.")
 @click.option("--exclude", multiple=True, metavar="ITEM", help="Item that must not be recommended; may be repeated.")

@@ -5,15 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import (
-    config_option,
-    data_option,
-    load_experiment,
-    one_line_errors,
-    quiet_libraries,
-    set_option,
-    smoke_option,
-)
+from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
 
 
 @click.command(
@@ -24,10 +16,7 @@ Examples:
   lcron run --config demo --data runs/demo/data --root runs/demo --from CascadeTrainer
 """
 )
-@config_option
-@smoke_option
-@data_option
-@set_option
+@experiment_options
 @click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
