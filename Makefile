@@ -9,7 +9,7 @@ PYTHON ?= $(shell for name in python3.11 python3.10 python3; do \
     && $$name -c 'import sys; print(sys.executable)' && break; done)
 UV ?= $(shell command -v uv || echo .uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 LCRON := .venv/bin/lcron
 DEMO := runs/demo

@@ -3,6 +3,9 @@
 Trained on 8 to 28 April 2022, watched on 29 and 30 April, tested on 1 to 8 May. A request is a user and a day, its
 ground truth the videos viewed long that day; what the user was exposed to before is excluded, as serving does it.
 
+Expect: pooled end-to-end recall@100 of about 0.42 on the parquet cut, where popularity has 0.25 (one run, seed 17).
+Hardware and time: 2 CPU cores, 3.2 GB, about 20 minutes.
+
     lcron run --config kuairand --data KuaiRand-Pure/data
 """
 

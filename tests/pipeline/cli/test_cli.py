@@ -14,6 +14,7 @@ COMMANDS = ("simulate", "run", "serve", "recommend", "evaluate", "runs")
 
 def lcron(*arguments: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the command line sets its own
     return subprocess.run([*LCRON, *arguments], capture_output=True, text=True, env=environment, timeout=300)
 
 
