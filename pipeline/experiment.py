@@ -3,8 +3,10 @@
 import dataclasses
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from components.example_gen.adapters import declare_adapter
 from datasets.simulator import SimulatorConfig
 from pipeline.overrides import override
 from pipeline.splits import SplitConfig
@@ -25,6 +27,10 @@ class AdapterConfig:
 
     kind: str
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def declare(self, data_dir: Path) -> str:
+        """Returns the adapter over `data_dir` as `components.example_gen.adapters.load_adapter` reads it."""
+        return declare_adapter(self.kind, {"data_dir": str(data_dir), **self.options})
 
 
 @dataclasses.dataclass(frozen=True)

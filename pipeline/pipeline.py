@@ -14,7 +14,7 @@ from components.cascade_evaluator.component import CascadeEvaluator
 from components.cascade_pusher.component import CascadePusher
 from components.cascade_trainer.component import CascadeTrainer
 from components.curated_schema import CuratedSchema
-from components.example_gen.adapters import adapter_path, declare_adapter, load_adapter
+from components.example_gen.adapters import adapter_path, load_adapter
 from components.example_gen.component import CatalogueExampleGen, RequestExampleGen
 from components.example_gen.fingerprint import fingerprint
 from components.serving_validator.component import ServingValidator
@@ -77,15 +77,16 @@ def create_pipeline(
 
 def create_components(experiment: ExperimentConfig, *, data_dir: Path, serving_base: Path) -> tuple[BaseNode, ...]:
     """Creates the components of an experiment; see `create_pipeline`."""
-    kind, options = experiment.adapter.kind, {"data_dir": str(data_dir), **experiment.adapter.options}
-    declaration = declare_adapter(kind, options)
+    declaration = experiment.adapter.declare(data_dir)
     adapter = load_adapter(declaration)
     splits = experiment.splits.resolve(adapter.days())
     days = tuple(sorted(day for split in splits.values() for day in split))
     read = {
         "adapter": declaration,
         "fingerprint": fingerprint(adapter.files(days)),
-        "source_hash": source_hash("components.example_gen.executor", adapter_path(kind).rpartition(".")[0]),
+        "source_hash": source_hash(
+            "components.example_gen.executor", adapter_path(experiment.adapter.kind).rpartition(".")[0]
+        ),
     }
     requests = _process(experiment, "Request", "requests", RequestExampleGen(splits=splits, **read))
     catalogue = _process(experiment, "Catalogue", "catalogue", CatalogueExampleGen(days=days, **read))

@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import functools
-import zoneinfo
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from datasets.kuairand.exposures import Exposures, read_exposures
 from datasets.kuairand.features import UserFeatures, read_user_features, read_video_ids, read_videos
 from datasets.kuairand.layout import USER_FEATURES, VIDEO_FEATURES, LogFile, days_of, find_logs
 from datasets.kuairand.requests import ListSizes, RequestBuilder
+from datasets.time_zone import read_time_zone
 
 DEFAULT_USER_FEATURES = (
     "user_active_degree",
@@ -89,12 +89,7 @@ class KuaiRandAdapter:
                 "`popular_negatives` and `uniform_negatives` must leave room for an exposure in a list of "
                 f"{self.list_size}. Received: {self.popular_negatives} and {self.uniform_negatives}"
             )
-        try:
-            zoneinfo.ZoneInfo(self.time_zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(
-                f"`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received: time_zone={self.time_zone!r}"
-            ) from error
+        read_time_zone(self.time_zone)
 
     def days(self) -> tuple[str, ...]:
         """Returns the ISO days that the files' names promise, in order."""
@@ -119,7 +114,7 @@ class KuaiRandAdapter:
           DataError: a file cannot be used, or holds no exposure on the day.
         """
         self._check([shard.day])
-        zone = zoneinfo.ZoneInfo(self.time_zone)
+        zone = read_time_zone(self.time_zone)
         logs = self._logs_until(shard.day)
         video_ids = _cached_video_ids(self.data_dir, self._stamp([VIDEO_FEATURES]))
         stamp = self._stamp([*(log.name for log in logs), VIDEO_FEATURES])
@@ -150,7 +145,7 @@ class KuaiRandAdapter:
         """
         del count
         self._check(days)
-        yield from read_videos(self.data_dir, zoneinfo.ZoneInfo(self.time_zone))
+        yield from read_videos(self.data_dir, read_time_zone(self.time_zone))
 
     @property
     def _sizes(self) -> ListSizes:
@@ -179,7 +174,7 @@ class KuaiRandAdapter:
 @functools.lru_cache(maxsize=2)
 def _cached_exposures(data_dir: Path, logs: tuple[LogFile, ...], time_zone: str, stamp: tuple[int, ...]) -> Exposures:
     video_ids = _cached_video_ids(data_dir, stamp[-1:])
-    return read_exposures(data_dir, logs, video_ids, zoneinfo.ZoneInfo(time_zone))
+    return read_exposures(data_dir, logs, video_ids, read_time_zone(time_zone))
 
 
 @functools.lru_cache(maxsize=1)

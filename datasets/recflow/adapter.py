@@ -1,7 +1,6 @@
 """Reads RecFlow's files into request and catalogue examples."""
 
 import dataclasses
-import zoneinfo
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ from datasets.recflow.catalogue import Catalogue
 from datasets.recflow.contexts import read_contexts
 from datasets.recflow.files import read_candidates, read_histories
 from datasets.recflow.requests import Day
+from datasets.time_zone import read_time_zone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,12 +41,7 @@ class RecFlowAdapter:
             raise ValueError(f"`lists` must be one of {', '.join(layout.LISTS)}. Received: lists={self.lists!r}")
         if self.history_size < 1:
             raise ValueError(f"`history_size` must be at least 1. Received: history_size={self.history_size}")
-        try:
-            zoneinfo.ZoneInfo(self.time_zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(
-                f"`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received: time_zone={self.time_zone!r}"
-            ) from error
+        read_time_zone(self.time_zone)
 
     def days(self) -> tuple[str, ...]:
         """Returns the ISO days that `all_stage/` holds, in order."""
@@ -75,7 +70,7 @@ class RecFlowAdapter:
         """
         lists = layout.LISTS[self.lists]
         all_stage, histories, candidates = self._paths(shard.day)
-        zone = zoneinfo.ZoneInfo(self.time_zone)
+        zone = read_time_zone(self.time_zone)
         day = Day(
             contexts=read_contexts(all_stage, shard.day, lists, zone, count),
             histories=read_histories(histories),

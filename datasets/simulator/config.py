@@ -2,9 +2,9 @@
 
 import dataclasses
 import datetime
-import zoneinfo
 
 from datasets.recflow.layout import GROUP_SIZE, is_iso_day
+from datasets.time_zone import read_time_zone
 
 RERANK_SIZE = 2 * GROUP_SIZE
 """Items that the rank stage passes on: ten become rerank_pos and ten rerank_neg."""
@@ -120,12 +120,7 @@ class SimulatorConfig:
 
     def _check_time(self) -> None:
         _check(is_iso_day(self.start_day), "start_day", repr(self.start_day), "an ISO day such as '2024-01-13'")
-        try:
-            zoneinfo.ZoneInfo(self.time_zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(
-                f"`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. Received: time_zone={self.time_zone!r}"
-            ) from None
+        read_time_zone(self.time_zone)
 
     @property
     def num_requests(self) -> int:
@@ -142,7 +137,7 @@ class SimulatorConfig:
     def midnight_ms(self, index: int) -> int:
         """Returns the Unix milliseconds at which the day with that index starts."""
         day = datetime.date.fromisoformat(self.day(index))
-        midnight = datetime.datetime.combine(day, datetime.time(), tzinfo=zoneinfo.ZoneInfo(self.time_zone))
+        midnight = datetime.datetime.combine(day, datetime.time(), tzinfo=read_time_zone(self.time_zone))
         return int(midnight.timestamp() * 1000)
 
 

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 def open_adapter(experiment: "ExperimentConfig", data: Path) -> Adapter:
     """Returns the experiment's adapter over the logs in `data`."""
-    from components.example_gen.adapters import declare_adapter, load_adapter
+    from components.example_gen.adapters import load_adapter
 
-    options = {"data_dir": str(data), **experiment.adapter.options}
-    return load_adapter(declare_adapter(experiment.adapter.kind, options))
+    return load_adapter(experiment.adapter.declare(data))
 
 
 def read_day(adapter: Adapter, day: str) -> Iterator[Record]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
+from serving.signatures import CASCADE
 
 
 @click.command(
@@ -68,7 +69,7 @@ def run(
             from_component=from_component,
             report=click.echo,
         )
-    models = (*(stage.name for stage in experiment.trainer.stages), "cascade")
+    models = (*(stage.name for stage in experiment.trainer.stages), CASCADE)
     click.echo(run_report(result, serving_base=serving_base, models=models))
     if as_json:
         click.echo(json.dumps(run_figures(result)))
