@@ -7,15 +7,13 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from trainer.catalogue_loss import CatalogueLoss
-from trainer.config import OperatorKind, StageConfig, TowerKind, TrainerConfig
+from trainer.config import StageConfig, TowerKind, TrainerConfig
 from trainer.features import EncodedFeature, FeatureSpec
 from trainer.item_table import ItemTable
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.losses.lcron import lcron_loss
 from trainer.metrics.recall import Recall
-from trainer.sorting.neural_sort import neural_sort
-from trainer.sorting.soft_sort import soft_sort
-from trainer.sorting.survival import SortingOperator
+from trainer.sorting.operators import OPERATORS
 from trainer.towers.dcn import Dcn
 from trainer.towers.din import Din
 from trainer.towers.embeddings import Batch
@@ -24,7 +22,6 @@ from trainer.towers.tower import Tower
 from trainer.towers.two_tower import TwoTower
 
 TOWERS: dict[TowerKind, type[Tower]] = {"two_tower": TwoTower, "din": Din, "mlp": Mlp, "dcn": Dcn}
-OPERATORS: dict[OperatorKind, SortingOperator] = {"neural_sort": neural_sort, "soft_sort": soft_sort}
 
 
 class CascadeModel(tfrs.models.Model):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from trainer.losses.lists import count, masks, mean_over_lists
 from trainer.losses.uncertainty_weighting import uncertainty_weighted
 from trainer.sorting.neural_sort import neural_sort
 from trainer.sorting.survival import SortingOperator, Survival
@@ -55,8 +56,8 @@ def single_loss(
     Returns:
       A scalar.
     """
-    ground_truth, where = _masks(ground_truth, where)
-    survival = operator(scores, _count(ground_truth), where=where, temperature=temperature)
+    ground_truth, where = masks(ground_truth, where)
+    survival = operator(scores, count(ground_truth), where=where, temperature=temperature)
     return _single(survival, ground_truth, where, negative_weight, epsilon)
 
 
@@ -97,7 +98,7 @@ def e2e_loss(
     Raises:
       ValueError: if there are not as many capacities as stages.
     """
-    ground_truth, where = _masks(ground_truth, where)
+    ground_truth, where = masks(ground_truth, where)
     capacities = _capacities(capacities, scores_by_stage, ground_truth)
     survivals = [
         operator(scores, capacity, where=where, temperature=temperature)
@@ -140,8 +141,8 @@ def lcron_loss(
     Raises:
       ValueError: if there are not as many capacities as stages.
     """
-    ground_truth, where = _masks(ground_truth, where)
-    size = _count(ground_truth)
+    ground_truth, where = masks(ground_truth, where)
+    size = count(ground_truth)
     capacities = _capacities(capacities, scores_by_stage, ground_truth)
     cascade, single = [], []
     for scores, capacity in zip(scores_by_stage, capacities, strict=True):
@@ -162,7 +163,7 @@ def _single(
     positive = -_log_plus(survival.log_head, epsilon)
     negative = -negative_weight * _log_plus(survival.log_tail, epsilon)
     counted = _has_both(ground_truth, where)
-    return _mean(tf.where(ground_truth, positive, negative), where, counted)
+    return mean_over_lists(tf.where(ground_truth, positive, negative), where, counted)
 
 
 def _end_to_end(
@@ -176,9 +177,9 @@ def _end_to_end(
     log_tails = tf.stack([survival.log_tail for survival in survivals])
     positive = -_log_plus(tf.reduce_sum(log_heads, axis=0), epsilon)
     negative = -_log_plus(_log_stopped(log_heads, log_tails), epsilon)
-    cuts = [_count(where) > capacity for capacity in capacities]
+    cuts = [count(where) > capacity for capacity in capacities]
     counted = _has_both(ground_truth, where) & tf.reduce_any(tf.stack(cuts), axis=0)
-    return _mean(tf.where(ground_truth, positive, negative), where, counted)
+    return mean_over_lists(tf.where(ground_truth, positive, negative), where, counted)
 
 
 def _log_stopped(log_heads: tf.Tensor, log_tails: tf.Tensor) -> tf.Tensor:
@@ -197,28 +198,9 @@ def _log_plus(log_x: tf.Tensor, epsilon: float) -> tf.Tensor:
     return math.log(epsilon) + tf.math.softplus(log_x - math.log(epsilon))
 
 
-def _mean(item_losses: tf.Tensor, where: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
-    """Averages over the real items of each list, then over the counted lists."""
-    mask = where & counted[..., tf.newaxis]
-    total = tf.reduce_sum(tf.where(mask, item_losses, 0.0), axis=-1)
-    list_losses = total / tf.cast(tf.maximum(_count(mask), 1), item_losses.dtype)
-    num_lists = tf.reduce_sum(tf.cast(counted, item_losses.dtype))
-    return tf.reduce_sum(list_losses) / tf.maximum(num_lists, 1)
-
-
-def _masks(ground_truth: tf.Tensor, where: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-    ground_truth = tf.cast(ground_truth, tf.bool)
-    where = tf.ones_like(ground_truth) if where is None else tf.cast(where, tf.bool)
-    return ground_truth & where, where
-
-
 def _has_both(ground_truth: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
-    size = _count(ground_truth)
-    return (size > 0) & (size < _count(where))
-
-
-def _count(mask: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.cast(mask, tf.int32), axis=-1)
+    size = count(ground_truth)
+    return (size > 0) & (size < count(where))
 
 
 def _capacities(
@@ -231,4 +213,4 @@ def _capacities(
             f"`capacities` must name one capacity per stage. Received: {len(capacities)} capacities "
             f"for {len(scores_by_stage)} stages"
         )
-    return [_count(ground_truth) if capacity is None else capacity for capacity in capacities]
+    return [count(ground_truth) if capacity is None else capacity for capacity in capacities]

@@ -43,5 +43,5 @@ def neural_sort(
     size = tf.reduce_sum(tf.cast(where, scores.dtype), axis=-1)[..., tf.newaxis, tf.newaxis]
     position = tf.range(1, tf.shape(scores)[-1] + 1)[:, tf.newaxis]
     slope = size + 1 - 2 * tf.cast(position, scores.dtype)  # [..., list_size, 1]
-    logits = (slope * scores[..., tf.newaxis, :] - spread[..., tf.newaxis, :]) / temperature
+    logits = (slope * scores[..., tf.newaxis, :] - spread[..., tf.newaxis, :]) / temperature[..., tf.newaxis]
     return survival_of_permutation(logits, k, where)

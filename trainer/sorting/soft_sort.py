@@ -37,5 +37,5 @@ def soft_sort(
     scores, where, temperature = prepare(scores, where, temperature)
     order = tf.argsort(tf.where(where, scores, tf.cast(LOG_ZERO, scores.dtype)), direction="DESCENDING", stable=True)
     ordered = tf.gather(scores, order, batch_dims=scores.shape.rank - 1)
-    logits = -tf.abs(ordered[..., :, tf.newaxis] - scores[..., tf.newaxis, :]) / temperature
+    logits = -tf.abs(ordered[..., :, tf.newaxis] - scores[..., tf.newaxis, :]) / temperature[..., tf.newaxis]
     return survival_of_permutation(logits, k, where)

@@ -57,7 +57,7 @@ class SortingOperator(Protocol):
 def prepare(
     scores: tf.Tensor, where: tf.Tensor | None, temperature: float | tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Returns scores in at least float32 with zero on padding, a bool mask and a `[..., 1, 1]` temperature.
+    """Returns scores in at least float32 with zero on padding, a bool mask and a `[..., 1]` temperature.
 
     The scores are centred, which no sort can notice, so that large offsets cost no precision.
 
@@ -74,7 +74,7 @@ def prepare(
     size = tf.reduce_sum(tf.cast(where, scores.dtype), axis=-1, keepdims=True)
     centre = tf.reduce_sum(scores, axis=-1, keepdims=True) / tf.maximum(size, 1)
     scores = tf.where(where, scores - tf.stop_gradient(centre), 0.0)
-    return scores, where, tf.cast(temperature, scores.dtype)[..., tf.newaxis, tf.newaxis]
+    return scores, where, tf.cast(temperature, scores.dtype)[..., tf.newaxis]
 
 
 def survival_of_permutation(logits: tf.Tensor, k: int | tf.Tensor, where: tf.Tensor) -> Survival:
