@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from trainer.sorting.survival import Survival, prepare, survival_of_permutation
+from trainer.sorting.survival import Survival, log_softmax_rows, prepare, real_items, survival_of_permutation
 
 
 def neural_sort(
@@ -37,6 +37,27 @@ def neural_sort(
       >>> neural_sort(tf.constant([3.0, 1.0, 2.0]), 1, temperature=0.01).head
       [1.0, 0.0, 0.0]
     """
+    permutation = neural_sort_permutation(scores, where=where, temperature=temperature)
+    return survival_of_permutation(permutation, k, real_items(scores, where))
+
+
+def neural_sort_permutation(
+    scores: tf.Tensor, *, where: tf.Tensor | None = None, temperature: float | tf.Tensor = 1.0
+) -> tf.Tensor:
+    """Returns the log of NeuralSort's soft permutation matrix, whose rows are in `neural_sort`.
+
+    Args:
+      scores: `[..., list_size]`, larger is better.
+      where: bool `[..., list_size]`, true on real items; `None` means all are.
+      temperature: positive; a float or a tensor `[...]`.
+
+    Returns:
+      `ln P`, `[..., list_size, list_size]`: row = position (the best first), column = item; `LOG_ZERO` in the
+      columns of padding and in the rows beyond the number of real items.
+
+    Raises:
+      ValueError: if `temperature` is a number that is not positive.
+    """
     scores, where, temperature = prepare(scores, where, temperature)
     distance = tf.abs(scores[..., :, tf.newaxis] - scores[..., tf.newaxis, :])
     spread = tf.reduce_sum(tf.where(where[..., tf.newaxis, :], distance, 0.0), axis=-1)  # [..., list_size]
@@ -44,4 +65,4 @@ def neural_sort(
     position = tf.range(1, tf.shape(scores)[-1] + 1)[:, tf.newaxis]
     slope = size + 1 - 2 * tf.cast(position, scores.dtype)  # [..., list_size, 1]
     logits = (slope * scores[..., tf.newaxis, :] - spread[..., tf.newaxis, :]) / temperature[..., tf.newaxis]
-    return survival_of_permutation(logits, k, where)
+    return log_softmax_rows(logits, where)

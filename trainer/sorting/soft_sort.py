@@ -2,7 +2,14 @@
 
 import tensorflow as tf
 
-from trainer.sorting.survival import LOG_ZERO, Survival, prepare, survival_of_permutation
+from trainer.sorting.survival import (
+    LOG_ZERO,
+    Survival,
+    log_softmax_rows,
+    prepare,
+    real_items,
+    survival_of_permutation,
+)
 
 
 def soft_sort(
@@ -34,8 +41,29 @@ def soft_sort(
       >>> soft_sort(tf.constant([3.0, 1.0, 2.0]), 1, temperature=0.01).head
       [1.0, 0.0, 0.0]
     """
+    permutation = soft_sort_permutation(scores, where=where, temperature=temperature)
+    return survival_of_permutation(permutation, k, real_items(scores, where))
+
+
+def soft_sort_permutation(
+    scores: tf.Tensor, *, where: tf.Tensor | None = None, temperature: float | tf.Tensor = 1.0
+) -> tf.Tensor:
+    """Returns the log of SoftSort's soft permutation matrix, whose rows are in `soft_sort`.
+
+    Args:
+      scores: `[..., list_size]`, larger is better.
+      where: bool `[..., list_size]`, true on real items; `None` means all are.
+      temperature: positive; a float or a tensor `[...]`.
+
+    Returns:
+      `ln P`, `[..., list_size, list_size]`: row = position (the best first), column = item; `LOG_ZERO` in the
+      columns of padding and in the rows beyond the number of real items.
+
+    Raises:
+      ValueError: if `temperature` is a number that is not positive.
+    """
     scores, where, temperature = prepare(scores, where, temperature)
     order = tf.argsort(tf.where(where, scores, tf.cast(LOG_ZERO, scores.dtype)), direction="DESCENDING", stable=True)
     ordered = tf.gather(scores, order, batch_dims=scores.shape.rank - 1)
     logits = -tf.abs(ordered[..., :, tf.newaxis] - scores[..., tf.newaxis, :]) / temperature[..., tf.newaxis]
-    return survival_of_permutation(logits, k, where)
+    return log_softmax_rows(logits, where)
