@@ -64,7 +64,7 @@ def test_overrides_leave_the_rest_alone():
         ("trainer.stages.2.capacity", "3", "There is no key `trainer.stages.2.capacity`"),
         ("trainer.epochs", "three", "`trainer.epochs` must be an integer. Received: trainer.epochs='three'"),
         ("trainer.epochs", "0", "`epochs` must be positive. Received: epochs=0"),
-        ("trainer.stages.1.tower", "cnn", "`trainer.stages.1.tower` must be one of 'two_tower', 'din'"),
+        ("trainer.stages.1.tower", "cnn", "`trainer.stages.1.tower` must be one of 'two_tower', 'dssm'"),
         ("trainer", "x", r"`trainer` must be set by the keys below it \(TrainerConfig\)"),
         ("evaluation.max_requests", "all", "`evaluation.max_requests` must be an integer or none"),
     ],

