@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import to_json
 from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+from trainer.losses.config import CatalogueLossConfig, LossConfig
 
 NUM_ITEMS = 60
 NUM_USERS = 20
@@ -40,7 +41,7 @@ CONFIG = TrainerConfig(
         StageConfig("retrieval", "two_tower", 20, list_capacity=4, hidden_units=(8,), output_dim=4),
         StageConfig("ranking", "din", 10, list_capacity=3, hidden_units=(8,), attention_units=4),
     ),
-    loss=LossConfig(num_sampled_negatives=16),
+    loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=16)),
     item_embedding_dim=4,
     epochs=2,
     batch_size=16,

@@ -10,22 +10,22 @@ from trainer.catalogue_loss import CatalogueLoss
 from trainer.config import StageConfig, TowerKind, TrainerConfig
 from trainer.features import EncodedFeature, FeatureSpec
 from trainer.item_table import ItemTable
+from trainer.losses.cascade_loss import CascadeLoss
 from trainer.losses.catalogue_sampler import CatalogueSampler
-from trainer.losses.lcron import lcron_loss
 from trainer.metrics.recall import Recall
-from trainer.sorting.operators import OPERATORS
 from trainer.towers.dcn import Dcn
 from trainer.towers.din import Din
+from trainer.towers.dssm import Dssm
 from trainer.towers.embeddings import Batch
 from trainer.towers.mlp import Mlp
 from trainer.towers.tower import Tower
 from trainer.towers.two_tower import TwoTower
 
-TOWERS: dict[TowerKind, type[Tower]] = {"two_tower": TwoTower, "din": Din, "mlp": Mlp, "dcn": Dcn}
+TOWERS: dict[TowerKind, type[Tower]] = {"two_tower": TwoTower, "dssm": Dssm, "din": Din, "mlp": Mlp, "dcn": Dcn}
 
 
 class CascadeModel(tfrs.models.Model):
-    """All stages of a cascade, trained together with LCRON (arXiv 2503.09492).
+    """All stages of a cascade, trained together on one loss: LCRON (arXiv 2503.09492) unless the config names another.
 
     Every stage also learns the whole catalogue, by a sampled softmax: retrieval over sampled items and the other
     requests' ground truth, later stages over what retrieval would pick of those. Stages share no parameters. Call
@@ -54,11 +54,9 @@ class CascadeModel(tfrs.models.Model):
         self.features = features
         self.item_table = item_table
         self.stages = [_build_tower(stage, config, features, request_features, item_table) for stage in config.stages]
-        self.log_variances = self.add_weight(
-            name="log_variances", shape=[len(config.stages)], initializer="zeros", trainable=True
-        )
-        sampler = CatalogueSampler(item_table.num_items, item_log_frequency, config.loss.popularity_share)
-        self.catalogue_loss = CatalogueLoss(config.loss, sampler, config.seed)
+        self.cascade_loss = CascadeLoss(config.loss, config.stages, config.seed)
+        sampler = CatalogueSampler(item_table.num_items, item_log_frequency, config.loss.catalogue.popularity_share)
+        self.catalogue_loss = CatalogueLoss(config.loss.catalogue, sampler, config.seed)
         self.list_capacities = [stage.list_capacity for stage in config.stages]
         self.recalls = [Recall([stage.list_capacity], f"{stage.name}_recall") for stage in config.stages]
         self.end_to_end_recall = Recall(self.list_capacities, "end_to_end_recall")
@@ -84,7 +82,6 @@ class CascadeModel(tfrs.models.Model):
 
     def compute_loss(self, inputs: Batch, training: bool = False) -> tf.Tensor:
         """Returns the scalar loss of a training batch and updates the metrics."""
-        loss = self.config.loss
         ground_truth, where = inputs["ground_truth"], inputs["where"]
         if training and self.config.history_dropout > 0:
             inputs = self._drop_events(inputs)
@@ -93,28 +90,13 @@ class CascadeModel(tfrs.models.Model):
             tower.score(state, inputs["candidate_item"]) for tower, state in zip(self.stages, states, strict=True)
         ]
 
-        size = tf.reduce_sum(tf.cast(where, tf.float32), axis=-1)
-        lcron = lcron_loss(
-            scores,
-            ground_truth,
-            where=where,
-            capacities=self.list_capacities if loss.use_list_capacities else None,
-            log_variances=self.log_variances,
-            temperature=loss.temperature * tf.maximum(size, 1.0) / loss.reference_list_size,
-            operator=OPERATORS[loss.operator],
-            negative_weight=loss.negative_weight,
-        )
-        terms = {"end_to_end_loss": lcron.end_to_end}
-        for index, stage in enumerate(self.config.stages):
-            terms[f"{stage.name}_loss"] = lcron.single[index]
-            terms[f"{stage.name}_loss_weight"] = 0.5 * tf.exp(-self.log_variances[index])
-        total = lcron.total
-        if loss.sampled_softmax_weight > 0:
-            step = self.optimizer.iterations
+        step = self.optimizer.iterations
+        total, terms = self.cascade_loss(scores, inputs, step=step)
+        if self.config.loss.catalogue.weight > 0:
             catalogue_losses = self.catalogue_loss(inputs, self.stages, states, scores, step)
             for index, catalogue_loss in enumerate(catalogue_losses):
                 terms[f"{self.config.stages[index].name}_catalogue_loss"] = catalogue_loss
-                total += loss.sampled_softmax_weight * catalogue_loss
+                total += self.config.loss.catalogue.weight * catalogue_loss
         terms["total_loss"] = total
 
         for name, value in terms.items():
@@ -134,10 +116,12 @@ class CascadeModel(tfrs.models.Model):
         """Takes one step of both optimisers; returns the metrics so far, by name."""
         with tf.GradientTape() as tape:
             loss = self.compute_loss(data, training=True)
-        network = [v for v in self.trainable_variables if v is not self.log_variances]
-        *gradients, weight_gradient = tape.gradient(loss, [*network, self.log_variances])
-        self.optimizer.apply_gradients(zip(gradients, network, strict=True))
-        self.weight_optimizer.apply_gradients([(weight_gradient, self.log_variances)])
+        network = [variable for tower in self.stages for variable in tower.trainable_variables]
+        weights = self.cascade_loss.trainable_variables
+        gradients = tape.gradient(loss, [*network, *weights])
+        self.optimizer.apply_gradients(zip(gradients[: len(network)], network, strict=True))
+        if weights:
+            self.weight_optimizer.apply_gradients(zip(gradients[len(network) :], weights, strict=True))
         return {metric.name: metric.result() for metric in self.metrics}
 
     def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
@@ -146,11 +130,10 @@ class CascadeModel(tfrs.models.Model):
         return {metric.name: metric.result() for metric in self.metrics}
 
     def _loss_names(self) -> list[str]:
-        names = ["total_loss", "end_to_end_loss"]
-        loss = self.config.loss
+        names = ["total_loss", *self.cascade_loss.term_names]
+        config = self.config.loss.catalogue
         for index, stage in enumerate(self.config.stages):
-            names += [f"{stage.name}_loss", f"{stage.name}_loss_weight"]
-            if loss.sampled_softmax_weight > 0 and (index == 0 or loss.num_retrieved_negatives > 0):
+            if config.weight > 0 and (index == 0 or config.num_retrieved_negatives > 0):
                 names.append(f"{stage.name}_catalogue_loss")
         return names
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from trainer.config import LossConfig
 from trainer.losses.catalogue_sampler import CatalogueSampler
+from trainer.losses.config import CatalogueLossConfig
 from trainer.losses.sampled_softmax import sampled_softmax_loss
 from trainer.towers.embeddings import Batch
 from trainer.towers.tower import Tower
@@ -35,12 +35,12 @@ class CatalogueLoss:
     draws are corrected for, so every stage learns how likely an item is among the whole catalogue.
 
     Args:
-      config: the losses.
+      config: the settings.
       sampler: draws the shared negatives.
       seed: of the draws.
     """
 
-    def __init__(self, config: LossConfig, sampler: CatalogueSampler, seed: int) -> None:
+    def __init__(self, config: CatalogueLossConfig, sampler: CatalogueSampler, seed: int) -> None:
         self.config = config
         self.sampler = sampler
         self.seed = seed
@@ -73,7 +73,7 @@ class CatalogueLoss:
         num_sampled = self.config.num_sampled_negatives
         item = self.sampler.sample(num_sampled, seed)
         num_in_batch = tf.constant(0)
-        if self.sampler.knows_frequency:
+        if self.config.in_batch_negatives and self.sampler.knows_frequency:
             in_batch = tf.boolean_mask(batch["candidate_item"], positive_weight(self.config, batch) > 0)
             num_in_batch = tf.size(in_batch)
             item = tf.concat([item, in_batch], axis=0)
@@ -89,9 +89,7 @@ class CatalogueLoss:
         The shared negatives stand for the catalogue once their counts are divided out, so an item of the catalogue is
         drawn about `n·exp(s) / Z` times, with `n` draws, its retrieval score `s` and `Z` the sum over the catalogue.
         """
-        scores, list_scores = (
-            tf.stop_gradient(s / self.config.sampled_softmax_temperature) for s in (scores, list_scores)
-        )
+        scores, list_scores = (tf.stop_gradient(s / self.config.temperature) for s in (scores, list_scores))
         log_odds = scores - shared.log_count
         num_drawn = self.config.num_retrieved_negatives
         seed = tf.random.experimental.stateless_fold_in(seed, 1)  # the sampler has used up the seed's own randomness
@@ -109,11 +107,11 @@ class CatalogueLoss:
             positive_log_count=negatives.positive_log_count,
             candidate_log_count=negatives.log_count,
             positive_weight=positive_weight(self.config, batch),
-            temperature=self.config.sampled_softmax_temperature,
+            temperature=self.config.temperature,
         )
 
 
-def positive_weight(config: LossConfig, batch: Batch) -> tf.Tensor:
+def positive_weight(config: CatalogueLossConfig, batch: Batch) -> tf.Tensor:
     """Returns float32 `[batch_size, list_size]`, the weight of each candidate as a positive of the catalogue."""
     weights = config.positive_weights
     if not weights:

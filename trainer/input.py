@@ -12,8 +12,16 @@ from trainer.catalogue_misses import CatalogueMisses
 from trainer.features import EncodedFeature, FeatureSpec
 from trainer.graded_labels import graded_labels
 from trainer.item_table import ItemTable
-from trainer.preprocessing import CANDIDATE_LABEL, CANDIDATE_RANK, CANDIDATE_STAGE
-from trainer.request_batch import CANDIDATE_ITEM, GROUND_TRUTH, LABELS, WHERE, history_batch
+from trainer.preprocessing import CANDIDATE_LABEL, CANDIDATE_RANK
+from trainer.request_batch import (
+    CANDIDATE_ITEM,
+    CANDIDATE_STAGE,
+    GROUND_TRUTH,
+    LABELS,
+    WHERE,
+    history_batch,
+    padded,
+)
 
 Requests = dict[str, np.ndarray]
 """A whole split in memory: the training batch of every request, `[num_requests, ...]` by key."""
@@ -142,7 +150,7 @@ def _candidate_batch(
 
     row = tf.ragged.map_flat_values(item_rows, parsed[signatures.CANDIDATE_ITEM_ID]).to_tensor()  # [B, n]
     where = row > 0  # padding is 0, as an unknown item is
-    stage = parsed[CANDIDATE_STAGE].to_tensor()
+    stage = padded(parsed[CANDIDATE_STAGE], tf.shape(row)[1])  # in step with `row` even where the check above fails
     label = graded_labels(parsed[CANDIDATE_STAGE], parsed[CANDIDATE_RANK], parsed[CANDIDATE_LABEL])
 
     best = tf.argsort(tf.where(where, label, _LOWEST), direction="DESCENDING", stable=True)
@@ -155,6 +163,7 @@ def _candidate_batch(
 
     return {
         CANDIDATE_ITEM: keep(row),
+        CANDIDATE_STAGE: keep(tf.cast(stage, tf.int32)),
         WHERE: keep(where),
         LABELS: keep(tf.where(where, label, 0.0)),
         GROUND_TRUTH: keep(where & (stage >= features.ground_truth_stage)),

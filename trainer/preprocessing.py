@@ -11,11 +11,11 @@ import tensorflow_transform as tft
 from serving import signatures
 from trainer.config_json import from_json
 from trainer.features import Categorical, EncodedFeature, Feature, FeatureSpec, Numeric, Timestamp
+from trainer.request_batch import CANDIDATE_STAGE
 
 Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
 
 REQUEST_ID = "request_id"
-CANDIDATE_STAGE = "candidate_stage"
 CANDIDATE_RANK = "candidate_rank"
 CANDIDATE_LABEL = "candidate_label"
 

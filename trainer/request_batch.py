@@ -10,6 +10,7 @@ from trainer.features import EncodedFeature, FeatureSpec
 HISTORY_ITEM = "history_item"
 HISTORY_WHERE = "history_where"
 CANDIDATE_ITEM = "candidate_item"
+CANDIDATE_STAGE = "candidate_stage"
 WHERE = "where"
 LABELS = "labels"
 GROUND_TRUTH = "ground_truth"
@@ -58,6 +59,7 @@ def empty_batch(features: FeatureSpec, request_features: Sequence[EncodedFeature
         HISTORY_WHERE: tf.zeros(history, tf.bool),
         **{feature.example_name: tf.zeros(history, tf.int32) for feature in features.history},
         CANDIDATE_ITEM: tf.zeros(candidates, tf.int32),
+        CANDIDATE_STAGE: tf.zeros(candidates, tf.int32),
         WHERE: tf.zeros(candidates, tf.bool),
         LABELS: tf.zeros(candidates),
         GROUND_TRUTH: tf.zeros(candidates, tf.bool),

@@ -14,9 +14,10 @@ from trainer.callbacks.tensorboard import CascadeTensorBoard
 from trainer.candidate import write_candidate
 from trainer.cascade_model import CascadeModel
 from trainer.catalogue_loss import positive_weight
-from trainer.config import LossConfig, TrainerConfig
+from trainer.config import TrainerConfig
 from trainer.features import FeatureSpec
 from trainer.input import Requests, read_item_table, read_requests, request_batches
+from trainer.losses.config import CatalogueLossConfig
 from trainer.preprocessing import encoded_features
 from trainer.request_batch import CANDIDATE_ITEM, empty_batch
 from trainer.training_record import TrainingRecord
@@ -83,7 +84,7 @@ def train(
         features,
         request_features,
         item_table,
-        item_log_frequency(train_requests, item_table.num_items, config.loss),
+        item_log_frequency(train_requests, item_table.num_items, config.loss.catalogue),
     )
     model(empty_batch(features, request_features))
     num_steps = config.epochs * -(-num_train_requests // config.batch_size)
@@ -121,13 +122,13 @@ def train(
     return record
 
 
-def item_log_frequency(requests: Requests, num_items: int, loss: LossConfig) -> np.ndarray:
+def item_log_frequency(requests: Requests, num_items: int, loss: CatalogueLossConfig) -> np.ndarray:
     """Log-probability of each catalogue row among the positives of the catalogue terms, `-inf` where it never occurs.
 
     Args:
       requests: the training split.
       num_items: items of the catalogue.
-      loss: says which candidates are positives.
+      loss: of the catalogue, says which candidates are positives.
 
     Returns:
       float64 `[num_items + 1]`.

@@ -14,9 +14,10 @@ from datasets.simulator import SimulatorConfig
 from pipeline.configs.recflow_two_stage import FEATURES
 from pipeline.experiment import AdapterConfig, ExperimentConfig
 from pipeline.splits import SplitConfig
-from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.config import StageConfig, TrainerConfig
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.gate import Gate
+from trainer.losses.config import CatalogueLossConfig, LossConfig
 
 
 def config() -> ExperimentConfig:
@@ -30,9 +31,9 @@ def config() -> ExperimentConfig:
         trainer=TrainerConfig(
             stages=(
                 StageConfig("retrieval", "two_tower", capacity=200, list_capacity=30),
-                StageConfig("ranking", "din", capacity=50, list_capacity=20),
+                StageConfig("ranking", "din", capacity=50, list_capacity=20, min_candidate_stage=2),
             ),
-            loss=LossConfig(num_sampled_negatives=512),
+            loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=512)),
             epochs=8,
             batch_size=128,
             learning_rate=3e-3,

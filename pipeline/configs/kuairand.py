@@ -13,10 +13,11 @@ import dataclasses
 
 from pipeline.experiment import AdapterConfig, ExperimentConfig
 from pipeline.splits import SplitConfig
-from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.config import StageConfig, TrainerConfig
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.gate import Gate
 from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+from trainer.losses.config import CatalogueLossConfig, LossConfig
 
 FEATURES = FeatureSpec(
     request=(
@@ -67,7 +68,9 @@ def config() -> ExperimentConfig:
                 StageConfig("ranking", "din", capacity=100, list_capacity=10),
             ),
             # Exposures teach as well as long views do: what the app showed to a user is most of what can be foretold.
-            loss=LossConfig(num_retrieved_negatives=40, positive_weights=(0.0, 1.0, 1.0, 2.0, 2.0)),
+            loss=LossConfig(
+                catalogue=CatalogueLossConfig(num_retrieved_negatives=40, positive_weights=(0.0, 1.0, 1.0, 2.0, 2.0))
+            ),
             item_embedding_dim=64,
             epochs=4,
             batch_size=256,

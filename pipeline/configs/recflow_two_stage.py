@@ -55,7 +55,7 @@ def config() -> ExperimentConfig:
         trainer=TrainerConfig(
             stages=(
                 StageConfig("retrieval", "two_tower", capacity=500, list_capacity=30),
-                StageConfig("ranking", "din", capacity=100, list_capacity=20),
+                StageConfig("ranking", "din", capacity=100, list_capacity=20, min_candidate_stage=2),
             ),
             item_embedding_dim=8,
             epochs=1,

@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 
 from trainer.cascade_model import CascadeModel
-from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.config import StageConfig, TrainerConfig
 from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
 from trainer.item_table import ItemTable
+from trainer.losses.config import CatalogueLossConfig, LcronConfig, LossConfig
 from trainer.losses.lcron import lcron_loss
 
 NUM_ITEMS, NUM_TOPICS, NUM_REQUESTS = 60, 4, 256
@@ -19,7 +20,11 @@ STAGES = (
     StageConfig("ranking", "din", 20, list_capacity=None, hidden_units=(16,), attention_units=8),
 )
 CONFIG = TrainerConfig(
-    stages=STAGES, loss=LossConfig(num_sampled_negatives=20), item_embedding_dim=8, batch_size=32, learning_rate=1e-2
+    stages=STAGES,
+    loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=20)),
+    item_embedding_dim=8,
+    batch_size=32,
+    learning_rate=1e-2,
 )
 
 
@@ -45,6 +50,7 @@ def requests(topic):
         "history_where": history_where,
         "history_grade": rng.integers(0, 3, history.shape).astype(np.int32),
         "candidate_item": candidates.astype(np.int32),
+        "candidate_stage": ground_truth.astype(np.int32),
         "where": where,
         "labels": ground_truth.astype(np.float32),
         "ground_truth": ground_truth,
@@ -67,6 +73,11 @@ def _model(topic, requests, config=CONFIG, *, knows_frequency=True):
     return model
 
 
+def _catalogue(**settings):
+    catalogue = dataclasses.replace(CONFIG.loss.catalogue, **settings)
+    return dataclasses.replace(CONFIG, loss=LossConfig(catalogue=catalogue))
+
+
 def _batches(requests, batch_size=32):
     return tf.data.Dataset.from_tensor_slices(requests).batch(batch_size)
 
@@ -87,9 +98,8 @@ def test_training_raises_end_to_end_recall_and_lowers_every_loss(topic, requests
 
 
 def test_losses_add_up(topic, requests):
-    loss = dataclasses.replace(CONFIG.loss, sampled_softmax_weight=0.25)
-    model = _model(topic, requests, dataclasses.replace(CONFIG, loss=loss))
-    model.log_variances.assign([0.5, 0.0, -0.5])
+    model = _model(topic, requests, _catalogue(weight=0.25))
+    model.cascade_loss.log_variances.assign([0.5, 0.0, -0.5])
     logs = model.evaluate(_batches(requests, NUM_REQUESTS), return_dict=True, verbose=0)
     expected = logs["end_to_end_loss"]
     for name, log_variance in (("retrieval", 0.5), ("prerank", 0.0), ("ranking", -0.5)):
@@ -101,7 +111,9 @@ def test_losses_add_up(topic, requests):
 
 @pytest.mark.parametrize("use_list_capacities", [False, True])
 def test_lcron_terms_are_those_of_the_scores(topic, requests, use_list_capacities):
-    loss = dataclasses.replace(CONFIG.loss, sampled_softmax_weight=0.0, use_list_capacities=use_list_capacities)
+    loss = LossConfig(
+        lcron=LcronConfig(use_list_capacities=use_list_capacities), catalogue=CatalogueLossConfig(weight=0.0)
+    )
     model = _model(topic, requests, dataclasses.replace(CONFIG, loss=loss))
     batch = next(iter(_batches(requests)))
     expected = lcron_loss(
@@ -121,7 +133,7 @@ def test_both_optimisers_step_their_own_variables(topic, requests):
     batch = next(iter(_batches(requests)))
     network = model.stages[0].item_network.get_weights()
     model.train_step(batch)
-    np.testing.assert_allclose(np.abs(model.log_variances), [0.1] * 3, rtol=1e-3)  # Adam's first step
+    np.testing.assert_allclose(np.abs(model.cascade_loss.log_variances), [0.1] * 3, rtol=1e-3)  # Adam's first step
     for before, after in zip(network, model.stages[0].item_network.get_weights(), strict=True):
         np.testing.assert_allclose(before, after, atol=1e-7)
     assert model.optimizer.iterations == model.weight_optimizer.iterations == 1
@@ -149,8 +161,7 @@ def test_stages_share_no_variables(topic, requests):
 
 
 def test_graded_positives_weigh_as_the_config_says(topic, requests):
-    loss = dataclasses.replace(CONFIG.loss, positive_weights=(0.0, 1.0))
-    graded = _model(topic, requests, dataclasses.replace(CONFIG, loss=loss))
+    graded = _model(topic, requests, _catalogue(positive_weights=(0.0, 1.0)))
     plain = _model(topic, requests)
     batch = next(iter(_batches(requests)))  # its labels are 1 on the ground truth and 0 elsewhere
     assert float(graded.compute_loss(batch)) == pytest.approx(float(plain.compute_loss(batch)), rel=1e-6)
@@ -182,7 +193,7 @@ def test_checkpoint_restores_scores_and_training_state(topic, requests, tmp_path
     restored.load_weights(str(tmp_path / "weights"))
     for expected, scores in zip(model.score(batch), restored.score(batch), strict=True):
         np.testing.assert_array_equal(scores, expected)
-    np.testing.assert_array_equal(restored.log_variances, model.log_variances)
+    np.testing.assert_array_equal(restored.cascade_loss.log_variances, model.cascade_loss.log_variances)
 
 
 def test_same_seed_same_model(topic, requests):

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from trainer.catalogue_loss import CatalogueLoss, Negatives
-from trainer.config import LossConfig
 from trainer.losses.catalogue_sampler import CatalogueSampler
+from trainer.losses.config import CatalogueLossConfig
 from trainer.towers.mlp import Mlp
 from trainer.towers.two_tower import TwoTower
 
@@ -31,7 +31,7 @@ def batch():
 
 
 def _losses(towers, batch, log_frequency=LOG_FREQUENCY, **config):
-    config = LossConfig(**{"num_sampled_negatives": NUM_DRAWS, "num_retrieved_negatives": NUM_DRAWS, **config})
+    config = CatalogueLossConfig(**{"num_sampled_negatives": NUM_DRAWS, "num_retrieved_negatives": NUM_DRAWS, **config})
     sampler = CatalogueSampler(NUM_ITEMS, log_frequency, config.popularity_share)
     states = [tower.encode_request(batch) for tower in towers]
     scores = [tower.score(state, batch["candidate_item"]) for tower, state in zip(towers, states, strict=True)]
@@ -81,7 +81,7 @@ def test_later_stages_may_go_without(towers, batch):
 
 def test_later_stages_do_not_teach_retrieval(towers, batch):
     states = [tower.encode_request(batch) for tower in towers]
-    config = LossConfig(num_sampled_negatives=50, num_retrieved_negatives=5)
+    config = CatalogueLossConfig(num_sampled_negatives=50, num_retrieved_negatives=5)
     loss = CatalogueLoss(config, CatalogueSampler(NUM_ITEMS, LOG_FREQUENCY, 0.5), seed=3)
     with tf.GradientTape() as tape:
         states = [tower.encode_request(batch) for tower in towers]
@@ -94,7 +94,7 @@ def test_later_stages_do_not_teach_retrieval(towers, batch):
 def test_draws_by_retrieval_score_are_independent_of_the_shared_draws():
     seed = tf.constant([3, 0], tf.int64)
     sampler = CatalogueSampler(1000, None, 0.0)
-    loss = CatalogueLoss(LossConfig(num_retrieved_negatives=500), sampler, seed=3)
+    loss = CatalogueLoss(CatalogueLossConfig(num_retrieved_negatives=500), sampler, seed=3)
     shared = Negatives(tf.range(1000), tf.zeros([1000]), tf.zeros([1, 1]))
     drawn = loss._retrieve(shared, tf.zeros([1, 1000]), tf.zeros([1, 1]), seed)
     correlation = np.corrcoef(drawn.item[0], sampler.sample(500, seed))[0, 1]

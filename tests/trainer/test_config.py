@@ -2,10 +2,15 @@ import re
 
 import pytest
 
-from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.config import StageConfig, TrainerConfig
+from trainer.losses.config import IccConfig, LossConfig, RankingConfig
 
 RETRIEVAL = StageConfig("retrieval", "two_tower", 30)
 RANKING = StageConfig("ranking", "din", 20)
+IN_LISTS = (
+    StageConfig("retrieval", "two_tower", 30, list_capacity=30),
+    StageConfig("ranking", "din", 20, list_capacity=20),
+)
 
 
 @pytest.mark.parametrize(
@@ -13,7 +18,7 @@ RANKING = StageConfig("ranking", "din", 20)
     [
         (
             lambda: StageConfig("ranking", "tree", 5),
-            "`tower` must be one of ('two_tower', 'din', 'mlp', 'dcn'). Received: tower='tree'",
+            "`tower` must be one of ('two_tower', 'dssm', 'din', 'mlp', 'dcn'). Received: tower='tree'",
         ),
         (lambda: StageConfig("ranking", "din", 0), "`capacity` must be positive. Received: capacity=0"),
         (
@@ -24,23 +29,6 @@ RANKING = StageConfig("ranking", "din", 20)
             lambda: StageConfig("ranking", "din", 5, hidden_units=()),
             "`hidden_units` must be positive widths. Received: hidden_units=()",
         ),
-        (
-            lambda: LossConfig(operator="bubble_sort"),
-            "`operator` must be one of ('neural_sort', 'soft_sort'). Received: operator='bubble_sort'",
-        ),
-        (lambda: LossConfig(temperature=0), "`temperature` must be positive. Received: temperature=0"),
-        (
-            lambda: LossConfig(sampled_softmax_weight=-1.0),
-            "`sampled_softmax_weight` must not be negative. Received: sampled_softmax_weight=-1.0",
-        ),
-        (
-            lambda: LossConfig(popularity_share=1.0),
-            "`popularity_share` must be in [0, 1). Received: popularity_share=1.0",
-        ),
-        (
-            lambda: LossConfig(positive_weights=(1.0, -0.5)),
-            "`positive_weights` must not be negative. Received: positive_weights=(1.0, -0.5)",
-        ),
         (lambda: TrainerConfig((RETRIEVAL,)), "`stages` must hold at least two stages. Received: ['retrieval']"),
         (
             lambda: TrainerConfig((RETRIEVAL, RETRIEVAL)),
@@ -48,7 +36,7 @@ RANKING = StageConfig("ranking", "din", 20)
         ),
         (
             lambda: TrainerConfig((RANKING, RETRIEVAL)),
-            "The first stage must be named 'retrieval' and be a 'two_tower'. Received: 'ranking', 'din'",
+            "The first stage must be named 'retrieval' and be one of ('two_tower', 'dssm'). Received: 'ranking', 'din'",
         ),
         (
             lambda: TrainerConfig((RETRIEVAL, StageConfig("ranking", "din", 40))),
@@ -62,6 +50,23 @@ RANKING = StageConfig("ranking", "din", 20)
         (
             lambda: TrainerConfig(history_dropout=1.0),
             "`history_dropout` must be in [0, 1). Received: history_dropout=1.0",
+        ),
+        (
+            lambda: StageConfig("ranking", "din", 5, min_candidate_stage=-1),
+            "`min_candidate_stage` must not be negative. Received: min_candidate_stage=-1",
+        ),
+        (
+            lambda: TrainerConfig((RETRIEVAL, RANKING), LossConfig(method="rank_flow")),
+            "`list_capacity` of every stage must be set for the method 'rank_flow'. "
+            "Received: list_capacity=None of 'retrieval'",
+        ),
+        (
+            lambda: TrainerConfig(IN_LISTS, LossConfig(method="icc", icc=IccConfig(stage_weights=(1.0,)))),
+            "`icc.stage_weights` must be one per stage. Received: stage_weights=(1.0,)",
+        ),
+        (
+            lambda: TrainerConfig(IN_LISTS, LossConfig(method="ranking", ranking=RankingConfig(("a", "b", "c")))),
+            "`ranking.keys` must be one, or one per stage. Received: keys=('a', 'b', 'c')",
         ),
     ],
 )

@@ -3,9 +3,10 @@ import json
 
 import pytest
 
-from trainer.config import LossConfig, StageConfig, TrainerConfig
+from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import from_json, to_json, to_plain
 from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+from trainer.losses.config import LcronConfig, LossConfig
 
 FEATURES = FeatureSpec(
     request=(Categorical("user_id", min_count=2), Numeric("age", dtype="int64"), Timestamp("request_time_ms")),
@@ -15,7 +16,9 @@ FEATURES = FeatureSpec(
 )
 
 
-@pytest.mark.parametrize("value", [FEATURES, TrainerConfig(), TrainerConfig(seed=3, loss=LossConfig(temperature=2.5))])
+@pytest.mark.parametrize(
+    "value", [FEATURES, TrainerConfig(), TrainerConfig(seed=3, loss=LossConfig(lcron=LcronConfig(temperature=2.5)))]
+)
 def test_round_trip(value):
     assert from_json(type(value), to_json(value)) == value
 
@@ -36,8 +39,10 @@ def test_features_say_their_kind():
 
 
 def test_missing_keys_take_their_defaults_and_integers_serve_as_floats():
-    config = from_json(TrainerConfig, '{"learning_rate": 1, "loss": {"temperature": 5}}')
-    assert config == dataclasses.replace(TrainerConfig(), learning_rate=1.0, loss=LossConfig(temperature=5.0))
+    config = from_json(TrainerConfig, '{"learning_rate": 1, "loss": {"lcron": {"temperature": 5}}}')
+    assert config == dataclasses.replace(
+        TrainerConfig(), learning_rate=1.0, loss=LossConfig(lcron=LcronConfig(temperature=5.0))
+    )
     assert type(config.learning_rate) is float
 
 

@@ -68,6 +68,7 @@ def test_history_keeps_the_latest_events(tmp_path):
         "history_where": np.bool_,
         "history_grade": np.int32,
         "candidate_item": np.int32,
+        "candidate_stage": np.int32,
         "where": np.bool_,
         "labels": np.float32,
         "ground_truth": np.bool_,
@@ -82,6 +83,7 @@ def test_labels_follow_stage_and_rank(tmp_path):
     requests = read(tmp_path, candidates(b"abc", [2, 2, 1], [2, 1, 0]), candidates(b"?d", [2, 2], [1, 0]))
     np.testing.assert_allclose(requests["labels"], [[2 + 1 / 3, 2 + 1 / 2, 1, 0], [0, 2, 0, 0]])
     assert requests["candidate_item"].tolist() == [[1, 2, 3, 0], [0, 4, 0, 0]]
+    assert requests["candidate_stage"].tolist() == [[2, 2, 1, 0], [2, 2, 0, 0]]
     assert requests["where"].tolist() == [[True, True, True, False], [False, True, False, False]]
     assert requests["ground_truth"].tolist() == [[True, True, False, False], [False, True, False, False]]
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.candidate import read_manifest
-from trainer.config import LossConfig
+from trainer.losses.config import CatalogueLossConfig
 from trainer.training import item_log_frequency, train
 
 
@@ -109,7 +109,7 @@ def test_item_log_frequency_counts_the_positives_of_the_catalogue_terms(positive
     }
     with np.errstate(divide="ignore"):
         expected = np.log(frequency)
-    log_frequency = item_log_frequency(requests, 4, LossConfig(positive_weights=positive_weights))
+    log_frequency = item_log_frequency(requests, 4, CatalogueLossConfig(positive_weights=positive_weights))
     np.testing.assert_allclose(log_frequency, expected)
 
 

@@ -16,7 +16,7 @@ class LcronLoss(NamedTuple):
     """The loss of a cascade and the terms it is made of.
 
     Args:
-      total: scalar, `end_to_end` plus the weighted `single` terms.
+      total: scalar, the weighted sum of the terms.
       end_to_end: scalar, the loss of the whole cascade.
       single: `[num_stages]`, the loss of each stage on its own.
     """
@@ -113,6 +113,9 @@ def lcron_loss(
     *,
     where: tf.Tensor | None = None,
     capacities: Sequence[int | None] | None = None,
+    end_to_end_weight: float = 1.0,
+    end_to_end_log_variance: tf.Tensor | None = None,
+    single_weight: float | None = None,
     log_variances: tf.Tensor | None = None,
     temperature: float | tf.Tensor = 50.0,
     operator: SortingOperator = neural_sort,
@@ -123,12 +126,17 @@ def lcron_loss(
 
         L = L_e2e + Σ_t ( ½·exp(-a_t)·L_single^t + ½·a_t )
 
+    The paper also learns the weight of `L_e2e`; its public code keeps it at 1, as is the default here.
+
     Args:
       scores_by_stage: `[..., list_size]` scores of each stage, in funnel order.
       ground_truth: bool `[..., list_size]`.
       where: bool `[..., list_size]`, true on real items; `None` means all are.
       capacities: items that each stage passes on in the end-to-end term; `None`, as a whole or for a stage,
         stands for the size of the list's ground truth. The single terms always use that size.
+      end_to_end_weight: factor on `L_e2e`, unless `end_to_end_log_variance` is given; 0 leaves the term out.
+      end_to_end_log_variance: scalar, the trained `a` of `L_e2e`, weighted as the single terms are.
+      single_weight: fixed factor on every single term in place of the trained weights; 0 leaves them out.
       log_variances: `[num_stages]`, the trained `a_t`; `None` means zeros.
       temperature: of the operator; a float or a tensor `[...]`.
       operator: the differentiable top-k.
@@ -154,7 +162,15 @@ def lcron_loss(
     end_to_end = _end_to_end(cascade, capacities, ground_truth, where, epsilon)
     if log_variances is None:
         log_variances = tf.zeros_like(single_terms)
-    return LcronLoss(end_to_end + uncertainty_weighted(single_terms, log_variances), end_to_end, single_terms)
+    if end_to_end_log_variance is None:
+        total = end_to_end_weight * end_to_end
+    else:
+        total = uncertainty_weighted(end_to_end, end_to_end_log_variance)
+    if single_weight is None:
+        total += uncertainty_weighted(single_terms, log_variances)
+    else:
+        total += single_weight * tf.reduce_sum(single_terms)
+    return LcronLoss(total, end_to_end, single_terms)
 
 
 def _single(

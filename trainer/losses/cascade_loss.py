@@ -1,0 +1,156 @@
+"""The loss of a cascade inside the logged lists, as the configuration names it."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from trainer.config import StageConfig
+from trainer.config_json import from_plain, to_plain
+from trainer.losses.config import LossConfig, MethodKind
+from trainer.losses.lcron import lcron_loss
+from trainer.losses.lists import count
+from trainer.sorting.operators import OPERATORS
+from trainer.sorting.survival import SortingOperator
+
+Batch = Mapping[str, tf.Tensor]
+
+
+class CascadeLossValue(NamedTuple):
+    """The loss of a cascade and what it is made of.
+
+    Args:
+      total: scalar, what is minimised.
+      terms: scalar of each term by name: `end_to_end_loss` (of the cascade as a whole), `<stage>_loss` (of one stage)
+        and the learned weights `<term>_weight`. A method has some of them.
+    """
+
+    total: tf.Tensor
+    terms: dict[str, tf.Tensor]
+
+
+@tf.keras.utils.register_keras_serializable("lcron")
+class CascadeLoss(tf.keras.layers.Layer):
+    """Any of the methods of `LossConfig`, for any number of stages.
+
+    The layer's trainable weights are the uncertainty weights of the method, if it has any, as log-variances. The
+    temperature of a sorting operator scales with a list's items, as `LossConfig.reference_list_size` says.
+
+    Args:
+      config: the losses.
+      stages: the cascade in funnel order.
+      seed: of the draws of `perturbed_top_k`, which differ at every step.
+
+    Example:
+      >>> loss = CascadeLoss(LossConfig(method="bce"), TrainerConfig().stages)
+      >>> loss([retrieval_scores, ranking_scores], batch).total
+    """
+
+    def __init__(self, config: LossConfig, stages: Sequence[StageConfig], seed: int = 0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.stages = tuple(stages)
+        self.seed = seed
+        self.list_capacities = [stage.list_capacity for stage in self.stages]
+        self.log_variances = self.end_to_end_log_variance = None
+        learns_stages = config.method == "lcron" and config.lcron.single_weight is None
+        if learns_stages or config.method in ("arf", "arf_v2"):
+            self.log_variances = self.add_weight("log_variances", [len(self.stages)], initializer="zeros")
+        if config.method == "lcron" and config.lcron.end_to_end_weight is None:
+            self.end_to_end_log_variance = self.add_weight("end_to_end_log_variance", [], initializer="zeros")
+
+    def call(self, scores_by_stage: Sequence[tf.Tensor], batch: Batch, step: tf.Tensor | int = 0) -> CascadeLossValue:
+        """Returns the loss of a batch.
+
+        Args:
+          scores_by_stage: `[batch_size, list_size]` scores of each stage, in funnel order.
+          batch: `where` and `ground_truth` bool, `labels` float32 and `candidate_stage` int32, all
+            `[batch_size, list_size]`.
+          step: int scalar, number of the training step.
+        """
+        methods: dict[MethodKind, Callable[..., CascadeLossValue]] = {
+            "lcron": functools.partial(self._lcron, step=step),
+        }
+        return methods[self.config.method](list(scores_by_stage), batch)
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """Names of the terms that a call returns."""
+        names = []
+        if self.config.method in ("lcron", "icc", "rank_flow"):
+            names.append("end_to_end_loss")
+        if self.end_to_end_log_variance is not None:
+            names.append("end_to_end_loss_weight")
+        if self.config.method not in ("icc", "rank_flow"):
+            for stage in self.stages:
+                names.append(f"{stage.name}_loss")
+                if self.log_variances is not None:
+                    names.append(f"{stage.name}_loss_weight")
+        return tuple(names)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the arguments, as plain values."""
+        return {
+            **super().get_config(),
+            "config": to_plain(self.config),
+            "stages": [to_plain(stage) for stage in self.stages],
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "CascadeLoss":
+        """Builds the layer that `get_config` describes."""
+        stages = [from_plain(StageConfig, stage) for stage in config["stages"]]
+        return cls(**{**config, "config": from_plain(LossConfig, config["config"]), "stages": stages})
+
+    def _lcron(self, scores: list[tf.Tensor], batch: Batch, step: tf.Tensor | int) -> CascadeLossValue:
+        config = self.config.lcron
+        value = lcron_loss(
+            scores,
+            batch["ground_truth"],
+            where=batch["where"],
+            capacities=self.list_capacities if config.use_list_capacities else None,
+            end_to_end_weight=1.0 if config.end_to_end_weight is None else config.end_to_end_weight,
+            end_to_end_log_variance=self.end_to_end_log_variance,
+            single_weight=config.single_weight,
+            log_variances=self.log_variances,
+            temperature=self._temperature(config.temperature, batch),
+            operator=self._operator(step),
+            negative_weight=config.negative_weight,
+            epsilon=config.epsilon,
+        )
+        terms = {"end_to_end_loss": value.end_to_end}
+        if self.end_to_end_log_variance is not None:
+            terms["end_to_end_loss_weight"] = _weight(self.end_to_end_log_variance)
+        return CascadeLossValue(value.total, terms | self._stage_terms(value.single))
+
+    def _operator(self, step: tf.Tensor | int) -> SortingOperator:
+        kind = self.config.lcron.operator
+        if kind == "perturbed_top_k":
+            seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(step, tf.int64)])
+            return functools.partial(OPERATORS[kind], seed=seed)
+        return OPERATORS[kind]
+
+    def _sum_of_stages(self, losses: Sequence[tf.Tensor]) -> CascadeLossValue:
+        stacked = tf.stack(losses)
+        return CascadeLossValue(tf.reduce_sum(stacked), self._stage_terms(stacked))
+
+    def _stage_terms(self, losses: tf.Tensor) -> dict[str, tf.Tensor]:
+        terms = {}
+        for index, stage in enumerate(self.stages):
+            terms[f"{stage.name}_loss"] = losses[index]
+            if self.log_variances is not None:
+                terms[f"{stage.name}_loss_weight"] = _weight(self.log_variances[index])
+        return terms
+
+    def _temperature(self, temperature: float, batch: Batch) -> float | tf.Tensor:
+        reference = self.config.reference_list_size
+        if reference is None:
+            return temperature
+        size = tf.cast(tf.maximum(count(batch["where"]), 1), tf.float32)
+        return temperature * size / reference
+
+
+def _weight(log_variance: tf.Tensor) -> tf.Tensor:
+    return 0.5 * tf.exp(-log_variance)

@@ -1,0 +1,226 @@
+"""The typed configuration of the losses."""
+
+import dataclasses
+from typing import Literal
+
+from trainer.config_checks import check_kind, check_not_negative, check_positive
+from trainer.sorting.operator_kind import OperatorKind
+
+MethodKind = Literal[
+    "lcron", "bce", "icc", "rank_flow", "fs_ranknet", "fs_lambda_loss", "arf", "arf_v2", "permutation", "ranking"
+]
+PermutationKind = Literal["neural_sort", "soft_sort"]
+TiesKind = Literal["ignore", "by_position"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LcronConfig:
+    """LCRON (arXiv 2503.09492).
+
+    Args:
+      operator: the differentiable top-k.
+      temperature: of the operator, see `LossConfig.reference_list_size`.
+      use_list_capacities: whether the end-to-end term is trained at the stages' `list_capacity`; otherwise at the size
+        of the list's ground truth, as the paper trains.
+      end_to_end_weight: factor on the end-to-end term; `None` learns it by its uncertainty, 0 drops the term.
+      single_weight: factor on each stage's own term; `None` learns one per stage, 0 drops the terms.
+      negative_weight: factor on the negatives of each stage's own term.
+      epsilon: added inside the logarithms, which bounds them; 0 computes them in log space, unbounded.
+    """
+
+    operator: OperatorKind = "neural_sort"
+    temperature: float = 50.0
+    use_list_capacities: bool = False
+    end_to_end_weight: float | None = 1.0
+    single_weight: float | None = None
+    negative_weight: float = 1.0
+    epsilon: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_kind(self, "operator", OperatorKind)
+        check_positive(self, "temperature")
+        check_not_negative(self, "end_to_end_weight", "single_weight", "negative_weight", "epsilon")
+        if self.operator == "sparse_top_k" and self.epsilon == 0:
+            raise ValueError(
+                "`epsilon` must be positive with the operator 'sparse_top_k', whose survivals reach zero. "
+                f"Received: epsilon={self.epsilon}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class IccConfig:
+    """ICC (Gallagher et al., WSDM 2019).
+
+    Args:
+      temperature: of the sigmoid at each stage's cut-off, in units of its scores.
+      stage_weights: factor on the score that an item gets from the stage that it reaches, one per stage; empty stands
+        for 1 everywhere.
+      ties: whether pairs of equal labels are ignored, or pushed down the list as the paper's public code does.
+    """
+
+    temperature: float = 0.1
+    stage_weights: tuple[float, ...] = ()
+    ties: TiesKind = "ignore"
+
+    def __post_init__(self) -> None:
+        check_positive(self, "temperature")
+        check_kind(self, "ties", TiesKind)
+
+
+@dataclasses.dataclass(frozen=True)
+class RankFlowConfig:
+    """RankFlow (Qin et al., SIGIR 2022).
+
+    Args:
+      distillation_weight: factor on the squared distance of a stage's scores to those of the next one.
+      pair_weight: factor on the order of what the next stage keeps and what it cuts.
+    """
+
+    distillation_weight: float = 1.0
+    pair_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_not_negative(self, "distillation_weight", "pair_weight")
+
+
+@dataclasses.dataclass(frozen=True)
+class LambdaLossConfig:
+    """FS-LambdaLoss (Zheng et al., WWW 2024).
+
+    Args:
+      top_n: positions whose order counts; `None` means all.
+      smoothing: share of the NDCG-2 weights, in `[0, 1]`; the rest is LambdaRank's.
+    """
+
+    top_n: int | None = 30
+    smoothing: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.top_n is not None:
+            check_positive(self, "top_n")
+        if not 0 <= self.smoothing <= 1:
+            raise ValueError(f"`smoothing` must be in [0, 1]. Received: smoothing={self.smoothing}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ArfConfig:
+    """ARF and ARF-v2 (Wang et al., WWW 2024).
+
+    Args:
+      temperature: of NeuralSort, see `LossConfig.reference_list_size`.
+    """
+
+    temperature: float = 200.0
+
+    def __post_init__(self) -> None:
+        check_positive(self, "temperature")
+
+
+@dataclasses.dataclass(frozen=True)
+class PermutationConfig:
+    """The cross-entropy of the soft permutations alone, without LCRON.
+
+    Args:
+      operator: relaxes the sort.
+      temperature: of the operator, see `LossConfig.reference_list_size`.
+    """
+
+    operator: PermutationKind = "neural_sort"
+    temperature: float = 50.0
+
+    def __post_init__(self) -> None:
+        check_kind(self, "operator", PermutationKind)
+        check_positive(self, "temperature")
+
+
+@dataclasses.dataclass(frozen=True)
+class RankingConfig:
+    """Losses of TensorFlow Ranking, each stage on its own.
+
+    Args:
+      keys: of `tfr.keras.losses`, one per stage or one for all.
+    """
+
+    keys: tuple[str, ...] = ("approx_ndcg_loss",)
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError(f"`keys` must name at least one loss. Received: keys={self.keys}")
+
+
+@dataclasses.dataclass(frozen=True)
+class CatalogueLossConfig:
+    """The sampled softmax that teaches every stage the whole catalogue, beside the loss of the logged lists.
+
+    Args:
+      weight: of each stage's term; 0 switches them off.
+      num_sampled_negatives: catalogue items drawn per batch for the term of retrieval, shared by the batch; 0 leaves
+        the ground truth of the other requests as the only negatives.
+      in_batch_negatives: whether the ground truth of the batch is among the candidates of every request.
+      num_retrieved_negatives: of all those, items drawn per request by its retrieval scores for the term of every later
+        stage; 0 leaves later stages to the logged lists.
+      popularity_share: share of `num_sampled_negatives` drawn by popularity, in `[0, 1)`; the rest is uniform.
+      temperature: divides the scores.
+      positive_weights: weight of a candidate with label 0, 1, 2, ... as a positive (larger labels take the last);
+        empty stands for 1 on the ground truth and 0 on the rest. Popularity counts candidates of any weight.
+    """
+
+    weight: float = 1.0
+    num_sampled_negatives: int = 1024
+    in_batch_negatives: bool = True
+    num_retrieved_negatives: int = 20
+    popularity_share: float = 0.5
+    temperature: float = 1.0
+    positive_weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_positive(self, "temperature")
+        check_not_negative(self, "weight", "num_sampled_negatives", "num_retrieved_negatives")
+        if self.num_sampled_negatives == 0 and (not self.in_batch_negatives or self.num_retrieved_negatives > 0):
+            raise ValueError(
+                "`num_sampled_negatives` must be positive unless `in_batch_negatives` is true and "
+                f"`num_retrieved_negatives` is 0. Received: num_sampled_negatives={self.num_sampled_negatives}"
+            )
+        if not 0 <= self.popularity_share < 1:
+            raise ValueError(
+                f"`popularity_share` must be in [0, 1). Received: popularity_share={self.popularity_share}"
+            )
+        if min(self.positive_weights, default=0.0) < 0:
+            raise ValueError(
+                f"`positive_weights` must not be negative. Received: positive_weights={self.positive_weights}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class LossConfig:
+    """What a cascade is trained on: one method inside the logged lists, and the whole catalogue.
+
+    Args:
+      method: the loss inside the logged lists; its settings are in the field of its name.
+      reference_list_size: list size at which the temperatures of the sorting operators are meant; they scale with the
+        number of a list's items (the paper: 50 at 40 items). `None` takes them as they are.
+      lcron: settings of `"lcron"`.
+      icc: settings of `"icc"`.
+      rank_flow: settings of `"rank_flow"`.
+      lambda_loss: settings of `"fs_lambda_loss"`.
+      arf: settings of `"arf"` and `"arf_v2"`.
+      permutation: settings of `"permutation"`.
+      ranking: settings of `"ranking"`.
+      catalogue: the sampled softmax over the catalogue.
+    """
+
+    method: MethodKind = "lcron"
+    reference_list_size: int | None = 40
+    lcron: LcronConfig = LcronConfig()
+    icc: IccConfig = IccConfig()
+    rank_flow: RankFlowConfig = RankFlowConfig()
+    lambda_loss: LambdaLossConfig = LambdaLossConfig()
+    arf: ArfConfig = ArfConfig()
+    permutation: PermutationConfig = PermutationConfig()
+    ranking: RankingConfig = RankingConfig()
+    catalogue: CatalogueLossConfig = CatalogueLossConfig()
+
+    def __post_init__(self) -> None:
+        check_kind(self, "method", MethodKind)
+        if self.reference_list_size is not None:
+            check_positive(self, "reference_list_size")
