@@ -6,17 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.cascade_model import TOWERS
+from trainer.config import RETRIEVAL_TOWERS
 from trainer.features import EncodedFeature, HistoryFeature
-from trainer.towers.dcn import Dcn
-from trainer.towers.din import Din
-from trainer.towers.dssm import Dssm
-from trainer.towers.mlp import Mlp
-from trainer.towers.two_tower import TwoTower
+from trainer.towers.retrieval_tower import RetrievalTower
 
 NUM_ITEMS, HISTORY_SIZE, LIST_SIZE = 9, 4, 3
 ITEM_FEATURES = (EncodedFeature("category", 5, 4), EncodedFeature("author", 7, 2))
 ENCODED = np.random.default_rng(0).integers(0, 5, size=[NUM_ITEMS + 1, 2]).astype(np.int32)
-TOWERS = {"two_tower": TwoTower, "dssm": Dssm, "din": Din, "mlp": Mlp, "dcn": Dcn}
 
 
 def _tower(kind, **changes):
@@ -119,6 +116,10 @@ class TestEveryTower:
         for jit_compile in (False, True):
             compiled = tf.function(tower, jit_compile=jit_compile)
             np.testing.assert_allclose(compiled(batch), scores, rtol=1e-4, atol=1e-5)
+
+
+def test_retrieval_is_done_by_the_towers_that_have_vectors():
+    assert {kind for kind, tower in TOWERS.items() if issubclass(tower, RetrievalTower)} == set(RETRIEVAL_TOWERS)
 
 
 @pytest.mark.parametrize(("kind", "width"), [("two_tower", 5), ("dssm", 4)])

@@ -1,0 +1,64 @@
+"""A cascade whose retrieval is the paper's DSSM."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.cascade_model import CascadeModel
+from trainer.config import StageConfig, TrainerConfig
+from trainer.export.export_models import export_models
+from trainer.item_lookup import write_item_ids
+
+CONFIG = TrainerConfig(
+    stages=(
+        StageConfig("retrieval", "dssm", 20, hidden_units=(8,), output_dim=4),
+        StageConfig("ranking", "mlp", 10, hidden_units=(8,)),
+    ),
+    item_embedding_dim=4,
+)
+
+
+@pytest.fixture(scope="module")
+def model(keras_reference):
+    """The cascade on the tiny data set with weights at random."""
+    other = keras_reference.model
+    model = CascadeModel(CONFIG, other.features, other.stages[0].request_features, other.item_table)
+    model({name: tf.constant(values) for name, values in keras_reference.batch.items()})  # builds the weights
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape, scale=0.5))
+    return model
+
+
+@pytest.fixture(scope="module")
+def models_dir(model, transformed_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dssm")
+    write_item_ids(model.item_table.item_ids, str(folder / "item_ids.txt"))
+    export_models(
+        model,
+        request_transform_dir=transformed_data.request_transform_dir,
+        item_ids_path=str(folder / "item_ids.txt"),
+        models_dir=str(folder / "models"),
+    )
+    return folder / "models"
+
+
+def test_it_serves_what_the_keras_model_says(model, models_dir, keras_reference, raw_inputs, candidate_requests):
+    row = {item_id: index + 1 for index, item_id in enumerate(keras_reference.item_ids)}
+    rows = tf.tile([tf.range(1, len(row) + 1)], [len(candidate_requests), 1])
+    batch = {name: tf.constant(values) for name, values in keras_reference.batch.items()}
+    retrieval, ranking = (stage.score(stage.encode_request(batch), rows).numpy() for stage in model.stages)
+    assert np.ptp(retrieval, axis=1).min() > 0.1
+
+    inputs = {name: value for name, value in raw_inputs(candidate_requests).items() if name != "candidate_item_id"}
+    inputs["exclude_item_id"] = tf.fill([len(candidate_requests), 1], "")
+    inputs["k"] = tf.fill([len(candidate_requests)], 20)
+    found = tf.saved_model.load(str(models_dir / "retrieval")).signatures["retrieve"](**inputs)
+    np.testing.assert_allclose(found["score"], -np.sort(-retrieval)[:, :20], rtol=1e-5, atol=1e-5)
+    column = np.vectorize(lambda item_id: row[item_id] - 1)(found["item_id"].numpy())
+    np.testing.assert_allclose(np.take_along_axis(retrieval, column, axis=1), found["score"], rtol=1e-5, atol=1e-5)
+
+    recommended = tf.saved_model.load(str(models_dir / "cascade")).signatures["recommend"](**inputs)
+    passed_on = np.take_along_axis(ranking, column, axis=1)
+    np.testing.assert_allclose(recommended["score"][:, :10], -np.sort(-passed_on)[:, :10], rtol=1e-5, atol=1e-5)
+    assert (recommended["item_id"].numpy()[:, 10:] == b"").all()
