@@ -139,6 +139,19 @@ def test_both_optimisers_step_their_own_variables(topic, requests):
     assert model.optimizer.iterations == model.weight_optimizer.iterations == 1
 
 
+@pytest.mark.parametrize("method", ["bce", "icc", "arf_v2"])
+def test_other_methods_train(topic, requests, method):
+    stages = (*STAGES[:2], dataclasses.replace(STAGES[2], list_capacity=3))
+    loss = LossConfig(method=method, catalogue=CatalogueLossConfig(weight=0.0))
+    model = _model(topic, requests, dataclasses.replace(CONFIG, stages=stages, loss=loss))
+    before = model.evaluate(_batches(requests), return_dict=True, verbose=0)
+    model.fit(_batches(requests), epochs=3, verbose=0)
+    after = model.evaluate(_batches(requests), return_dict=True, verbose=0)
+    assert after["total_loss"] < before["total_loss"]
+    assert after["end_to_end_recall"] > before["end_to_end_recall"]
+    assert len(model.cascade_loss.trainable_variables) == (method == "arf_v2")
+
+
 def test_history_dropout_hides_events_in_training_alone(topic, requests):
     model = _model(topic, requests, dataclasses.replace(CONFIG, history_dropout=0.5))
     plain = _model(topic, requests)

@@ -8,11 +8,23 @@ import tensorflow as tf
 
 from trainer.config import StageConfig
 from trainer.config_json import from_plain, to_plain
+from trainer.losses.arf import arf_loss
+from trainer.losses.bce import bce_loss
 from trainer.losses.config import LossConfig, MethodKind
+from trainer.losses.fs_lambda_loss import fs_lambda_loss
+from trainer.losses.fs_ranknet import fs_ranknet_loss
+from trainer.losses.icc import icc_loss
 from trainer.losses.lcron import lcron_loss
 from trainer.losses.lists import count
+from trainer.losses.permutation_loss import permutation_loss
+from trainer.losses.rank_flow import rank_flow_loss
+from trainer.losses.ranking_loss import ranking_loss
+from trainer.sorting.neural_sort import neural_sort_permutation
 from trainer.sorting.operators import OPERATORS
+from trainer.sorting.soft_sort import soft_sort_permutation
 from trainer.sorting.survival import SortingOperator
+
+PERMUTATIONS = {"neural_sort": neural_sort_permutation, "soft_sort": soft_sort_permutation}
 
 Batch = Mapping[str, tf.Tensor]
 
@@ -71,6 +83,15 @@ class CascadeLoss(tf.keras.layers.Layer):
         """
         methods: dict[MethodKind, Callable[..., CascadeLossValue]] = {
             "lcron": functools.partial(self._lcron, step=step),
+            "bce": self._bce,
+            "icc": self._icc,
+            "rank_flow": self._rank_flow,
+            "fs_ranknet": self._fs_ranknet,
+            "fs_lambda_loss": self._fs_lambda_loss,
+            "arf": functools.partial(self._arf, version=1),
+            "arf_v2": functools.partial(self._arf, version=2),
+            "permutation": self._permutation,
+            "ranking": self._ranking,
         }
         return methods[self.config.method](list(scores_by_stage), batch)
 
@@ -131,6 +152,80 @@ class CascadeLoss(tf.keras.layers.Layer):
             seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(step, tf.int64)])
             return functools.partial(OPERATORS[kind], seed=seed)
         return OPERATORS[kind]
+
+    def _arf(self, scores: list[tf.Tensor], batch: Batch, version: int) -> CascadeLossValue:
+        values = [
+            arf_loss(
+                stage_scores,
+                batch["labels"],
+                batch["ground_truth"],
+                where=batch["where"],
+                capacity=capacity,
+                log_variance=log_variance,
+                temperature=self._temperature(self.config.arf.temperature, batch),
+                version=version,
+            )
+            for stage_scores, capacity, log_variance in zip(
+                scores, self.list_capacities, tf.unstack(self.log_variances, len(scores)), strict=True
+            )
+        ]
+        return self._sum_of_stages([value.total for value in values])
+
+    def _bce(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+        reached = [batch["where"] & (batch["candidate_stage"] >= stage.min_candidate_stage) for stage in self.stages]
+        losses = [bce_loss(s, batch["ground_truth"], where=where) for s, where in zip(scores, reached, strict=True)]
+        return self._sum_of_stages(losses)
+
+    def _fs_ranknet(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+        return self._sum_of_stages([fs_ranknet_loss(s, batch["candidate_stage"], where=batch["where"]) for s in scores])
+
+    def _fs_lambda_loss(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+        config = self.config.lambda_loss
+        loss = functools.partial(fs_lambda_loss, where=batch["where"], top_n=config.top_n, smoothing=config.smoothing)
+        return self._sum_of_stages([loss(s, batch["labels"]) for s in scores])
+
+    def _permutation(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+        config = self.config.permutation
+        loss = functools.partial(
+            permutation_loss,
+            where=batch["where"],
+            temperature=self._temperature(config.temperature, batch),
+            permutation=PERMUTATIONS[config.operator],
+        )
+        return self._sum_of_stages([loss(s, batch["labels"]) for s in scores])
+
+    def _ranking(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+        keys = self.config.ranking.keys
+        keys = keys * len(scores) if len(keys) == 1 else keys
+        losses = [
+            ranking_loss(s, batch["labels"], where=batch["where"], key=key) for s, key in zip(scores, keys, strict=True)
+        ]
+        return self._sum_of_stages(losses)
+
+    def _icc(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+        config = self.config.icc
+        value = icc_loss(
+            scores,
+            batch["labels"],
+            where=batch["where"],
+            capacities=self.list_capacities,
+            temperature=config.temperature,
+            stage_weights=config.stage_weights or None,
+            ties=config.ties,
+        )
+        return CascadeLossValue(value, {"end_to_end_loss": value})
+
+    def _rank_flow(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+        config = self.config.rank_flow
+        value = rank_flow_loss(
+            scores,
+            batch["ground_truth"],
+            where=batch["where"],
+            capacities=self.list_capacities,
+            distillation_weight=config.distillation_weight,
+            pair_weight=config.pair_weight,
+        )
+        return CascadeLossValue(value, {"end_to_end_loss": value})
 
     def _sum_of_stages(self, losses: Sequence[tf.Tensor]) -> CascadeLossValue:
         stacked = tf.stack(losses)

@@ -77,7 +77,7 @@ class RankFlowConfig:
     """
 
     distillation_weight: float = 1.0
-    pair_weight: float = 0.0
+    pair_weight: float = 1.0
 
     def __post_init__(self) -> None:
         check_not_negative(self, "distillation_weight", "pair_weight")
