@@ -66,8 +66,8 @@ def icc_loss(
     labels = tf.convert_to_tensor(labels)
     where = real_items(labels, where)
 
-    reached: float | tf.Tensor = 1.0  # the odds of being passed on by all stages so far
-    cascade: float | tf.Tensor = 0.0
+    reached: tf.Tensor = 1.0  # the odds of being passed on by all stages so far
+    cascade: tf.Tensor = 0.0
     for stage, (scores, capacity, weight) in enumerate(zip(scores_by_stage, capacities, stage_weights, strict=True)):
         scores = real_values(scores, where)
         passed, stopped = _passed_and_stopped(scores, capacity, where, temperature)

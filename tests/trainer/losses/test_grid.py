@@ -1,0 +1,220 @@
+"""The grid that every loss passes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer.losses.arf import arf_loss
+from trainer.losses.bce import bce_loss
+from trainer.losses.fs_lambda_loss import fs_lambda_loss
+from trainer.losses.fs_ranknet import fs_ranknet_loss
+from trainer.losses.icc import icc_loss
+from trainer.losses.lcron import e2e_loss, lcron_loss, single_loss
+from trainer.losses.permutation_loss import permutation_loss
+from trainer.losses.rank_flow import rank_flow_loss
+from trainer.losses.ranking_loss import KEYS, ranking_loss
+from trainer.sorting.soft_sort import soft_sort_permutation
+
+NUM_STAGES = 3
+CAPACITIES = [4, 3, 2]
+
+
+@dataclasses.dataclass
+class Lists:
+    """What the losses know of `[..., list_size]` items besides their scores."""
+
+    labels: np.ndarray
+    where: np.ndarray
+
+    @property
+    def ground_truth(self):
+        return self.labels > 2
+
+    def __getitem__(self, index):
+        return Lists(self.labels[index], self.where[index])
+
+
+def _ranking(key):
+    return lambda scores, lists: ranking_loss(scores[0], lists.labels, where=lists.where, key=key)
+
+
+# Losses that TensorFlow Ranking draws at random, or that give padding a score rather than leave it out.
+INEXACT_KEYS = ("list_mle_loss", "yeti_logistic_loss", "gumbel_approx_ndcg_loss", "coupled_rankdistil_loss")
+INEXACT = {key: _ranking(key) for key in INEXACT_KEYS}
+EXACT = {
+    "bce": lambda scores, lists: bce_loss(scores[0], lists.ground_truth, where=lists.where),
+    "fs_ranknet": lambda scores, lists: fs_ranknet_loss(scores[0], lists.labels, where=lists.where),
+    "fs_lambda_loss": lambda scores, lists: fs_lambda_loss(scores[0], lists.labels, where=lists.where),
+    "fs_lambda_loss_top_2": lambda scores, lists: fs_lambda_loss(scores[0], lists.labels, where=lists.where, top_n=2),
+    "icc": lambda scores, lists: icc_loss(scores, lists.labels, where=lists.where, capacities=CAPACITIES),
+    "rank_flow": lambda scores, lists: rank_flow_loss(
+        scores, lists.ground_truth, where=lists.where, capacities=CAPACITIES
+    ),
+    "arf": lambda scores, lists: _arf(scores[0], lists, version=1),
+    "arf_v2": lambda scores, lists: _arf(scores[0], lists, version=2),
+    "permutation_neural_sort": lambda scores, lists: permutation_loss(scores[0], lists.labels, where=lists.where),
+    "permutation_soft_sort": lambda scores, lists: permutation_loss(
+        scores[0], lists.labels, where=lists.where, permutation=soft_sort_permutation
+    ),
+    "lcron_single": lambda scores, lists: single_loss(scores[0], lists.ground_truth, where=lists.where),
+    "lcron_e2e": lambda scores, lists: e2e_loss(scores, lists.ground_truth, where=lists.where, capacities=CAPACITIES),
+    "lcron": lambda scores, lists: lcron_loss(scores, lists.ground_truth, where=lists.where).total,
+    **{key: _ranking(key) for key in KEYS if key not in INEXACT_KEYS},
+}
+every_loss = pytest.mark.parametrize("loss", [*EXACT.values(), *INEXACT.values()], ids=[*EXACT, *INEXACT])
+every_exact_loss = pytest.mark.parametrize("loss", EXACT.values(), ids=EXACT.keys())
+
+
+def _arf(scores, lists, version):
+    return arf_loss(scores, lists.labels, lists.ground_truth, where=lists.where, capacity=2, version=version).total
+
+
+def _random(seed, shape, spread=1.0):
+    rng = np.random.default_rng(seed)
+    scores = [(rng.normal(size=shape) * spread).astype(np.float32) for _ in range(NUM_STAGES)]
+    labels = rng.integers(0, 5, size=shape).astype(np.float32)
+    labels[..., 0], labels[..., 1] = 4, 0  # every list has ground truth and negatives
+    where = rng.random(shape) < 0.8
+    where[..., :2] = True
+    return scores, Lists(labels, where)
+
+
+def _value_and_gradients(loss, scores, lists):
+    scores = [tf.constant(s) for s in scores]
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        value = loss(scores, lists)
+    gradients = tape.gradient(value, scores, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return float(value), [gradient.numpy() for gradient in gradients]
+
+
+@every_exact_loss
+def test_padded_equals_compacted(loss):
+    scores, lists = _random(0, [1, 9])
+    lists.where[:] = [[1, 1, 0, 1, 1, 0, 1, 0, 1]]
+    real = lists.where[0]
+    for s in scores:
+        s[~lists.where] = [np.nan, 1e30, -np.inf]
+    lists.labels[~lists.where] = [9, -1, 0]
+    value, gradients = _value_and_gradients(loss, scores, lists)
+    expected, expected_gradients = _value_and_gradients(loss, [s[:, real] for s in scores], lists[:, real])
+    assert value == pytest.approx(expected, rel=1e-5)
+    assert value != 0
+    for gradient, compact in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(gradient[:, real], compact, rtol=1e-4, atol=1e-6)
+        assert (gradient[:, ~real] == 0).all()
+
+
+@every_loss
+@pytest.mark.parametrize(
+    "labels", [[0, 4, 3, 1, 1, 4], [0] * 6, [4] * 6], ids=["both", "no ground truth", "no negatives"]
+)
+def test_everything_is_finite_and_zero_on_padding(loss, labels):
+    hard = [[1e4, -1e4, 1e4, 0, -5, 2], [7] * 6, [1e4, 1e4 + 1, 1e4 + 2, -1e4, 0, 1], [-1e4] * 6]
+    num_valid = np.tile([6, 3, 1, 0], len(hard))
+    where = np.arange(6) < num_valid[:, np.newaxis]
+    scores = np.repeat(np.array(hard, np.float32), 4, axis=0)
+    stages = [np.roll(scores, shift, axis=1) for shift in range(NUM_STAGES)]
+    lists = Lists(np.tile(np.array(labels, np.float32), [len(where), 1]), where)
+    value, gradients = _value_and_gradients(loss, stages, lists)
+    assert np.isfinite(value)
+    teaches = (num_valid > 1) & (len(set(labels)) > 1)
+    for gradient in gradients:
+        assert np.isfinite(gradient).all()
+        assert (gradient[~where] == 0).all()
+        assert (gradient[~teaches] == 0).all()
+    if not teaches.any():
+        assert value == 0
+
+
+@every_exact_loss
+def test_lists_that_teach_nothing_are_not_counted(loss):
+    scores, lists = _random(1, [4, 8])
+    lists.labels[1] = 0  # no ground truth
+    lists.labels[2] = 4  # no negatives
+    lists.where[3] = False  # no items
+    value, gradients = _value_and_gradients(loss, scores, lists)
+    alone, expected = _value_and_gradients(loss, [s[:1] for s in scores], lists[:1])
+    assert value == pytest.approx(alone, rel=1e-5)
+    for gradient, gradient_alone in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(gradient[:1], gradient_alone, rtol=1e-4, atol=1e-7)
+        assert (gradient[1:] == 0).all()
+
+
+@every_exact_loss
+def test_leading_batch_dimensions(loss):
+    scores, lists = _random(2, [2, 3, 7])
+    value, gradients = _value_and_gradients(loss, scores, lists)
+    flat = Lists(lists.labels.reshape(6, 7), lists.where.reshape(6, 7))
+    expected, flat_gradients = _value_and_gradients(loss, [s.reshape(6, 7) for s in scores], flat)
+    assert value == pytest.approx(expected, rel=1e-5)
+    for gradient, flat_gradient in zip(gradients, flat_gradients, strict=True):
+        np.testing.assert_allclose(gradient.reshape(6, 7), flat_gradient, rtol=1e-4, atol=1e-7)
+
+
+@every_exact_loss
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_half_precision_is_computed_in_float32(loss, dtype):
+    scores, lists = _random(3, [3, 8], spread=30)
+    rounded = [tf.cast(s, dtype) for s in scores]
+    value = loss(rounded, lists)
+    assert value.dtype == tf.float32
+    expected = loss([tf.cast(s, tf.float32) for s in rounded], lists)
+    assert float(value) == pytest.approx(float(expected), rel=1e-5)
+
+
+@every_exact_loss
+@pytest.mark.parametrize("jit_compile", [False, True], ids=["tf.function", "xla"])
+def test_compiled_equals_eager(loss, jit_compile):
+    scores, lists = _random(4, [3, 8])
+    value, gradients = _value_and_gradients(loss, scores, lists)
+
+    def value_and_gradients(scores, labels, where):
+        with tf.GradientTape() as tape:
+            tape.watch(scores)
+            value = loss(scores, Lists(labels, where))
+        return value, tape.gradient(value, scores, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    def spec(dtype):
+        return tf.TensorSpec([None, None], dtype)  # neither the batch nor the lists have a fixed size
+
+    signature = [[spec(tf.float32)] * NUM_STAGES, spec(tf.float32), spec(tf.bool)]
+    compiled = tf.function(value_and_gradients, input_signature=signature, jit_compile=jit_compile)
+    compiled_value, compiled_gradients = compiled([tf.constant(s) for s in scores], lists.labels, lists.where)
+    assert float(compiled_value) == pytest.approx(value, rel=1e-5)
+    for gradient, expected in zip(compiled_gradients, gradients, strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
+
+
+@every_loss
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10_000), spread=st.sampled_from([1e-3, 1.0, 30.0, 1e4]))
+def test_random_lists(loss, seed, spread):
+    """Whatever the scores, all is finite and the order of the items does not matter."""
+    scores, lists = _random(seed, [3, 7], spread)
+    value, gradients = _value_and_gradients(loss, scores, lists)
+    assert np.isfinite(value)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+    assert all((gradient[~lists.where] == 0).all() for gradient in gradients)
+    if loss in INEXACT.values():
+        return
+    order = np.random.default_rng(seed).permutation(7)
+    permuted, permuted_gradients = _value_and_gradients(loss, [s[:, order] for s in scores], lists[:, order])
+    assert permuted == pytest.approx(value, rel=1e-4, abs=1e-6)
+    for gradient, expected in zip(permuted_gradients, gradients, strict=True):
+        scale = max(np.abs(expected).max(), 1e-3)
+        np.testing.assert_allclose(gradient, expected[:, order], rtol=1e-3, atol=1e-4 * scale)
+
+
+@every_exact_loss
+def test_a_step_down_the_gradient_lowers_the_loss(loss):
+    scores, lists = _random(5, [4, 8])
+    value, gradients = _value_and_gradients(loss, scores, lists)
+    norm = np.sqrt(sum(np.square(gradient).sum() for gradient in gradients))
+    step = 1e-3 / norm
+    lower, _ = _value_and_gradients(loss, [s - step * g for s, g in zip(scores, gradients, strict=True)], lists)
+    assert lower < value
