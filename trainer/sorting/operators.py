@@ -7,6 +7,7 @@ from trainer.sorting.neural_sort import neural_sort
 from trainer.sorting.odd_even_network import odd_even_network
 from trainer.sorting.operator_kind import OperatorKind
 from trainer.sorting.perturbed_top_k import perturbed_top_k
+from trainer.sorting.sinkhorn import sinkhorn
 from trainer.sorting.soft_rank import soft_rank
 from trainer.sorting.soft_sort import soft_sort
 from trainer.sorting.sparse_top_k import sparse_top_k
@@ -18,6 +19,7 @@ OPERATORS: dict[OperatorKind, SortingOperator] = {
     "soft_sort": soft_sort,
     "odd_even_network": odd_even_network,
     "bitonic_network": bitonic_network,
+    "sinkhorn": sinkhorn,
     "fermi_dirac": fermi_dirac,
     "lap_sum": lap_sum,
     "sparse_top_k": sparse_top_k,
