@@ -1,12 +1,12 @@
 """The losses of LCRON (Learning Cascade Ranking as One Network, arXiv 2503.09492) for any number of stages."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from trainer.losses.lists import count, masks, mean_over_lists
+from trainer.losses.lists import check_one_per_stage, count, has_both, masks, mean_over_lists
+from trainer.losses.log_plus import log_plus
 from trainer.losses.uncertainty_weighting import uncertainty_weighted
 from trainer.sorting.neural_sort import neural_sort
 from trainer.sorting.survival import SortingOperator, Survival
@@ -176,9 +176,9 @@ def lcron_loss(
 def _single(
     survival: Survival, ground_truth: tf.Tensor, where: tf.Tensor, negative_weight: float, epsilon: float
 ) -> tf.Tensor:
-    positive = -_log_plus(survival.log_head, epsilon)
-    negative = -negative_weight * _log_plus(survival.log_tail, epsilon)
-    counted = _has_both(ground_truth, where)
+    positive = -log_plus(survival.log_head, epsilon)
+    negative = -negative_weight * log_plus(survival.log_tail, epsilon)
+    counted = has_both(ground_truth, where)
     return mean_over_lists(tf.where(ground_truth, positive, negative), where, counted)
 
 
@@ -191,10 +191,10 @@ def _end_to_end(
 ) -> tf.Tensor:
     log_heads = tf.stack([survival.log_head for survival in survivals])  # [num_stages, ..., list_size]
     log_tails = tf.stack([survival.log_tail for survival in survivals])
-    positive = -_log_plus(tf.reduce_sum(log_heads, axis=0), epsilon)
-    negative = -_log_plus(_log_stopped(log_heads, log_tails), epsilon)
+    positive = -log_plus(tf.reduce_sum(log_heads, axis=0), epsilon)
+    negative = -log_plus(_log_stopped(log_heads, log_tails), epsilon)
     cuts = [count(where) > capacity for capacity in capacities]
-    counted = _has_both(ground_truth, where) & tf.reduce_any(tf.stack(cuts), axis=0)
+    counted = has_both(ground_truth, where) & tf.reduce_any(tf.stack(cuts), axis=0)
     return mean_over_lists(tf.where(ground_truth, positive, negative), where, counted)
 
 
@@ -207,26 +207,10 @@ def _log_stopped(log_heads: tf.Tensor, log_tails: tf.Tensor) -> tf.Tensor:
     return log_stopped + tf.reduce_sum(share * (log_tails - tf.stop_gradient(log_tails)), axis=0)
 
 
-def _log_plus(log_x: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """Returns `ln(x + epsilon)` from `ln x`."""
-    if epsilon == 0:
-        return log_x
-    return math.log(epsilon) + tf.math.softplus(log_x - math.log(epsilon))
-
-
-def _has_both(ground_truth: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
-    size = count(ground_truth)
-    return (size > 0) & (size < count(where))
-
-
 def _capacities(
     capacities: Sequence[int | None] | None, scores_by_stage: Sequence[tf.Tensor], ground_truth: tf.Tensor
 ) -> list[int | tf.Tensor]:
     if capacities is None:
         capacities = [None] * len(scores_by_stage)
-    if len(capacities) != len(scores_by_stage):
-        raise ValueError(
-            f"`capacities` must name one capacity per stage. Received: {len(capacities)} capacities "
-            f"for {len(scores_by_stage)} stages"
-        )
+    check_one_per_stage("capacities", capacities, scores_by_stage)
     return [count(ground_truth) if capacity is None else capacity for capacity in capacities]

@@ -127,7 +127,7 @@ def test_epsilon_bounds_the_loss():
 
 
 def test_one_capacity_per_stage():
-    message = "`capacities` must name one capacity per stage. Received: 1 capacities for 2 stages"
+    message = "`capacities` must have one entry per stage. Received: 1 entries for 2 stages"
     for loss in (e2e_loss, lcron_loss):
         with pytest.raises(ValueError, match=message):
             loss([tf.zeros([1, 3])] * 2, [[True, False, False]], capacities=[2])
