@@ -1,20 +1,11 @@
 """Errors that a call of the model server ends with, in TF Serving's codes and words."""
 
-import functools
-import logging
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
 
 import grpc
 import tensorflow as tf
 
-MESSAGE_LIMIT = 1024
-"""Longer messages are cut, as TF Serving cuts them: gRPC carries them in a header."""
-
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_LOGGER = logging.getLogger(__name__)
-_Answer = TypeVar("_Answer")
 
 
 class ServingError(Exception):
@@ -30,6 +21,9 @@ class ServingError(Exception):
         self.code = code
         self.message = message
 
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
 
 def invalid_argument(message: str) -> ServingError:
     """Returns the error of a request that no model could answer."""
@@ -41,6 +35,16 @@ def not_found(message: str) -> ServingError:
     return ServingError(grpc.StatusCode.NOT_FOUND, message)
 
 
+def failed_precondition(message: str) -> ServingError:
+    """Returns the error of a request that the server's state does not allow."""
+    return ServingError(grpc.StatusCode.FAILED_PRECONDITION, message)
+
+
+def unimplemented(message: str) -> ServingError:
+    """Returns the error of a request that no server of this kind answers."""
+    return ServingError(grpc.StatusCode.UNIMPLEMENTED, message)
+
+
 def from_exception(error: Exception) -> ServingError:
     """Returns `error` as a ServingError: TensorFlow's own code where it has one, INTERNAL otherwise."""
     if isinstance(error, ServingError):
@@ -48,26 +52,6 @@ def from_exception(error: Exception) -> ServingError:
     if isinstance(error, tf.errors.OpError):
         return ServingError(_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), _op_message(error.message))
     return ServingError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
-
-
-def ends_with_status(method: Callable[..., _Answer]) -> Callable[..., _Answer]:
-    """Makes a servicer method answer an exception with its status instead of a traceback."""
-
-    @functools.wraps(method)
-    def call(servicer: Any, request: Any, context: grpc.ServicerContext) -> _Answer:
-        try:
-            return method(servicer, request, context)
-        except Exception as error:
-            status = from_exception(error)
-            if status.code == grpc.StatusCode.INTERNAL:
-                _LOGGER.exception("%s failed", method.__name__)
-        message = status.message
-        if len(message) > MESSAGE_LIMIT:
-            message = message[:MESSAGE_LIMIT] + "...TRUNCATED"
-        context.abort(status.code, message)
-        raise AssertionError("unreachable: abort raises")
-
-    return call
 
 
 def _op_message(message: str) -> str:

@@ -1,49 +1,94 @@
 """Loads a SavedModel from disk."""
 
+import dataclasses
+
 import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from serving.server.errors import ServingError, from_exception, not_found
+from serving.server.metrics import LOAD_ATTEMPT_COUNT, Metrics
 from serving.server.servable import Servable
-from serving.server.signature import Signature
+from serving.server.signature import Signature, function_runner
+from serving.server.warmup import warm_up
 
 
-def load_servable(name: str, version: int, path: str) -> Servable:
-    """Loads a SavedModel for serving.
+@dataclasses.dataclass(frozen=True)
+class LoadOptions:
+    """How models are loaded.
 
     Args:
-      name: of the model.
-      version: number of the folder.
-      path: the version folder, local or any that `tf.io.gfile` reads.
-
-    Returns:
-      The servable, ready for calls.
-
-    Raises:
-      ServingError: NOT_FOUND without a saved_model.pb, DATA_LOSS if it is damaged, otherwise what TensorFlow says.
+      tags: of the graph to load from a SavedModel.
+      warms_up: whether the model's warm-up requests run before it is served.
+      warmup_iterations: how often each of them runs.
+      checks_method_names: whether Classify and Regress insist on the signature's method name.
     """
-    try:
-        definitions = dict(_serving_graph(path).signature_def)
-        loaded = tf.saved_model.load(path, tags=[tf.saved_model.SERVING])
-    except Exception as error:
-        raise from_exception(error) from error
-    signatures = {key: Signature(definitions[key], function) for key, function in loaded.signatures.items()}
-    return Servable(name, version, definitions, signatures, loaded)
+
+    tags: tuple[str, ...] = (tf.saved_model.SERVING,)
+    warms_up: bool = True
+    warmup_iterations: int = 1
+    checks_method_names: bool = False
 
 
-def _serving_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
-    file = tf.io.gfile.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PB)
-    if not tf.io.gfile.exists(file):
-        raise not_found(f"Could not find SavedModel .pb at supplied export directory path: {path}")
-    saved_model = saved_model_pb2.SavedModel()
-    try:
-        with tf.io.gfile.GFile(file, "rb") as stream:
-            saved_model.ParseFromString(stream.read())
-    except DecodeError:
-        raise ServingError(grpc.StatusCode.DATA_LOSS, f"Can't parse {file} as binary proto") from None
-    for meta_graph in saved_model.meta_graphs:
-        if set(meta_graph.meta_info_def.tags) == {tf.saved_model.SERVING}:
-            return meta_graph
-    raise not_found(f"Could not find meta graph def matching supplied tags: {{ serve }} in {path}")
+class Loader:
+    """Loads versions with the same options.
+
+    Args:
+      options: how.
+      metrics: where loads and warm-ups are counted.
+    """
+
+    def __init__(self, options: LoadOptions | None = None, metrics: Metrics | None = None):
+        self._options = options or LoadOptions()
+        self._metrics = metrics or Metrics()
+
+    def __call__(self, name: str, version: int, path: str) -> Servable:
+        """Loads a SavedModel and warms it up.
+
+        Args:
+          name: of the model.
+          version: number of the folder.
+          path: the version folder, local or any that `tf.io.gfile` reads.
+
+        Returns:
+          The servable, ready for calls.
+
+        Raises:
+          ServingError: NOT_FOUND without a saved_model.pb, DATA_LOSS if it is damaged, otherwise what TensorFlow or
+            the warm-up request says.
+        """
+        try:
+            servable = self._load(name, version, path)
+            if self._options.warms_up:
+                warm_up(servable, path, self._options.warmup_iterations, self._metrics)
+        except Exception as error:
+            self._metrics.count(LOAD_ATTEMPT_COUNT, path, "fail")
+            raise from_exception(error) from error
+        self._metrics.count(LOAD_ATTEMPT_COUNT, path, "success")
+        return servable
+
+    def _load(self, name: str, version: int, path: str) -> Servable:
+        definitions = dict(self._graph(path).signature_def)
+        loaded = tf.saved_model.load(path, tags=list(self._options.tags))
+        signatures = {
+            key: Signature(definitions[key], function_runner(definitions[key], function))
+            for key, function in loaded.signatures.items()
+        }
+        return Servable(name, version, definitions, signatures, loaded, self._options.checks_method_names)
+
+    def _graph(self, path: str) -> meta_graph_pb2.MetaGraphDef:
+        file = tf.io.gfile.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PB)
+        if not tf.io.gfile.exists(file):
+            raise not_found(f"Could not find SavedModel .pb at supplied export directory path: {path}")
+        saved_model = saved_model_pb2.SavedModel()
+        try:
+            with tf.io.gfile.GFile(file, "rb") as stream:
+                saved_model.ParseFromString(stream.read())
+        except DecodeError:
+            raise ServingError(grpc.StatusCode.DATA_LOSS, f"Can't parse {file} as binary proto") from None
+        for meta_graph in saved_model.meta_graphs:
+            if set(meta_graph.meta_info_def.tags) == set(self._options.tags):
+                return meta_graph
+        tags = " ".join(self._options.tags)
+        raise not_found(f"Could not find meta graph def matching supplied tags: {{ {tags} }} in {path}")

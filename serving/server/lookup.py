@@ -5,8 +5,9 @@ from typing import Protocol
 from tensorflow_serving.apis import model_pb2
 
 from serving.server.errors import invalid_argument
-from serving.server.manager import ModelManager
+from serving.server.labels import VersionLabels
 from serving.server.servable import Servable
+from serving.server.version_table import VersionTable
 
 
 class HasModelSpec(Protocol):
@@ -28,14 +29,34 @@ def required_model_spec(request: HasModelSpec) -> model_pb2.ModelSpec:
     return request.model_spec
 
 
-def find_servable(manager: ModelManager, model_spec: model_pb2.ModelSpec) -> Servable:
-    """Returns the version that `model_spec` asks for, the highest available one by default.
+class ServableLookup:
+    """Finds the version that a ModelSpec asks for, by number, by label, or the highest available one.
 
-    Raises:
-      ServingError: INVALID_ARGUMENT without a name or with a version label, NOT_FOUND if it is not available.
+    Args:
+      versions: what is loaded.
+      labels: what the versions are called.
     """
-    if not model_spec.name:
-        raise invalid_argument("ModelSpec has no name specified.")
-    if model_spec.WhichOneof("version_choice") == "version_label":
-        raise invalid_argument(f"Unrecognized servable version label: {model_spec.version_label}")
-    return manager.servable(model_spec.name, model_spec.version.value if model_spec.HasField("version") else None)
+
+    def __init__(self, versions: VersionTable, labels: VersionLabels):
+        self.versions = versions
+        self._labels = labels
+
+    def servable(self, model_spec: model_pb2.ModelSpec) -> Servable:
+        """Returns the servable that `model_spec` asks for.
+
+        Raises:
+          ServingError: INVALID_ARGUMENT without a name or for an unknown label, NOT_FOUND if it is not available.
+        """
+        if not model_spec.name:
+            raise invalid_argument("ModelSpec has no name specified.")
+        return self.versions.servable(model_spec.name, self.version(model_spec))
+
+    def version(self, model_spec: model_pb2.ModelSpec) -> int | None:
+        """Returns the version that `model_spec` asks for, `None` if any will do.
+
+        Raises:
+          ServingError: INVALID_ARGUMENT for an unknown label.
+        """
+        if model_spec.WhichOneof("version_choice") == "version_label":
+            return self._labels.version(model_spec.name, model_spec.version_label)
+        return model_spec.version.value if model_spec.HasField("version") else None

@@ -3,15 +3,16 @@
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TypeAlias
 
-from google.protobuf import text_format
 from tensorflow_serving.config import file_system_storage_path_source_pb2, model_server_config_pb2
+
+from serving.server.messages import TextMessageError, read_text_message
 
 PLATFORM = "tensorflow"
 
 ModelConfig: TypeAlias = model_server_config_pb2.ModelConfig
+ModelServerConfig: TypeAlias = model_server_config_pb2.ModelServerConfig
 VersionPolicy: TypeAlias = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
 
 
@@ -41,12 +42,9 @@ def read_model_config_file(path: str | os.PathLike[str]) -> list[ModelConfig]:
       ModelConfigError: the file is missing, no ModelServerConfig, or lists a model that cannot be served.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelConfigError(f"Cannot read the ModelServerConfig file {path}: {error}") from None
-    except text_format.ParseError as error:
-        raise ModelConfigError(f"Invalid protobuf file, {path} is no ModelServerConfig: {error}") from None
+        config = read_text_message(path, ModelServerConfig)
+    except TextMessageError as error:
+        raise ModelConfigError(str(error)) from None
     if config.HasField("custom_model_config"):
         raise ModelConfigError(f"The ModelServerConfig {path} must hold a `model_config_list`.")
     models = list(config.model_config_list.config)
@@ -63,16 +61,23 @@ def check_model_configs(models: Iterable[ModelConfig]) -> None:
         if model.name in names:
             raise ModelConfigError(f"Illegal to list model {model.name} multiple times in config list")
         names.add(model.name)
-        if model.model_platform != PLATFORM:
-            raise ModelConfigError(
-                f"Model {model.name} must have model_platform {PLATFORM!r}. Received: {model.model_platform!r}"
-            )
         if not _is_uri(model.base_path) and not os.path.isabs(model.base_path):
             raise ModelConfigError(
                 f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
             )
-        if model.version_labels:
-            raise ModelConfigError(f"Model {model.name} has version_labels, which this server does not know.")
+        _check_platform(model)
+
+
+def _check_platform(model: ModelConfig) -> None:
+    platform = model.model_platform
+    if model.model_type == model_server_config_pb2.TENSORFLOW and not platform:
+        platform = PLATFORM  # the field that was there before `model_platform`
+    if not platform:
+        raise ModelConfigError(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor ModelServerConfig::model_platform."
+        )
+    if platform != PLATFORM:
+        raise ModelConfigError(f"Model {model.name} requests unsupported platform {platform}")
 
 
 def _is_uri(path: str) -> bool:

@@ -1,28 +1,29 @@
-"""The model server: models on disk behind a gRPC port."""
+"""The model server: models on disk behind a gRPC port and a REST port."""
 
-import concurrent.futures
+import dataclasses
 import gc
-import os
 import signal
 import threading
 from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 
-import grpc
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
-
+from serving.server.errors import ServingError
+from serving.server.grpc_server import GrpcOptions, GrpcServer, ServeError
+from serving.server.labels import VersionLabels
+from serving.server.loader import Loader, LoadOptions
+from serving.server.lookup import ServableLookup
 from serving.server.manager import ModelManager
+from serving.server.metrics import Metrics
 from serving.server.model_config import ModelConfig
 from serving.server.model_service import ModelService
 from serving.server.prediction_service import PredictionService
+from serving.server.reload import ConfigReloader
 
-
-class ServeError(Exception):
-    """The server cannot start."""
+__all__ = ["ModelServer", "ServeError"]
 
 
 class ModelServer:
-    """Serves SavedModels over gRPC the way TF Serving does.
+    """Serves SavedModels the way TF Serving does.
 
     Args:
       models: what to serve, in the order to load it.
@@ -35,6 +36,10 @@ class ModelServer:
       start_timeout_s: how long a start waits for every model to serve a version; `None` waits until it does or fails.
       released_versions: returns the versions that may be served at the moment; `None` stands for all on disk. While
         there is none of them, what is served stays.
+      loading: how models are loaded.
+      grpc_options: what else there is to say about the gRPC side; its host, port and threads are those above.
+      allow_version_labels_for_unavailable_models: whether an unused label may be given to a version before it is
+        available, as the labels of the first configuration are.
 
     Raises:
       ModelConfigError: `models` cannot be served.
@@ -56,31 +61,29 @@ class ModelServer:
         grpc_max_threads: int = 0,
         start_timeout_s: float | None = None,
         released_versions: Callable[[], Collection[int]] | None = None,
+        loading: LoadOptions | None = None,
+        grpc_options: GrpcOptions | None = None,
+        allow_version_labels_for_unavailable_models: bool = False,
     ):
+        self._metrics = Metrics()
         self._manager = ModelManager(
             models,
             poll_interval_s=poll_interval_s,
             max_num_load_retries=max_num_load_retries,
             load_retry_interval_s=load_retry_interval_s,
             released_versions=released_versions,
+            load=Loader(loading, self._metrics),
+        )
+        self._labels = VersionLabels(
+            self._manager.versions, allow_unavailable=allow_version_labels_for_unavailable_models
         )
         self._start_timeout_s = start_timeout_s
         self._host = host
         self.port = port
-        self._grpc_server = grpc.server(
-            concurrent.futures.ThreadPoolExecutor(
-                grpc_max_threads or 4 * (os.cpu_count() or 1), thread_name_prefix="grpc"
-            ),
-            options=[
-                ("grpc.max_send_message_length", -1),
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a lottery
-            ],
-        )
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self._manager), self._grpc_server
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._manager), self._grpc_server)
+        self.reloader = ConfigReloader(self._manager, self._labels)
+        lookup = ServableLookup(self._manager.versions, self._labels)
+        options = dataclasses.replace(grpc_options or GrpcOptions(), host=host, port=port, max_threads=grpc_max_threads)
+        self._grpc = GrpcServer(PredictionService(lookup, self._metrics), ModelService(lookup, self.reloader), options)
 
     @property
     def target(self) -> str:
@@ -89,24 +92,28 @@ class ModelServer:
 
     def available_versions(self, name: str) -> list[int]:
         """Returns the versions of a model that answer now, highest first."""
-        return [version for version, record in self._manager.records(name).items() if record.servable is not None]
+        return sorted(self._manager.versions.available(name), reverse=True)
 
     def start(self) -> None:
         """Loads the models and starts to answer.
 
         Raises:
-          ServeError: the port cannot be had, or a model did not become available in time.
+          ServeError: a port cannot be had, a label stands for a version that is not available, or a model did not
+            become available in time.
         """
         try:
-            self.port = self._grpc_server.add_insecure_port(self.target)
-        except RuntimeError:
-            raise ServeError(f"Cannot listen on {self.target}: the port is in use or the address is not ours") from None
+            self._labels.assign(self._manager.models)
+        except ServingError as error:
+            raise ServeError(str(error)) from None
+        self.port = self._grpc.listen()
         self._manager.start()
-        missing = self._manager.wait_until_available(self._start_timeout_s)
+        names = [model.name for model in self._manager.models]
+        self._manager.is_settled(names, self._start_timeout_s)
+        missing = self._manager.missing(names)
         if missing:
             self.stop(grace_s=0)
             raise ServeError(f"{len(missing)} servable(s) did not become available: {', '.join(missing)}")
-        self._grpc_server.start()
+        self._grpc.start()
 
     def stop(self, grace_s: float = 5.0) -> None:
         """Refuses new calls, lets those in flight finish, and unloads the models.
@@ -114,7 +121,7 @@ class ModelServer:
         Args:
           grace_s: how long calls in flight may take before they are cancelled.
         """
-        self._grpc_server.stop(grace_s).wait()
+        self._grpc.stop(grace_s)
         self._manager.stop()
 
     def run(self, report_start: Callable[[], None]) -> None:

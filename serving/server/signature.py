@@ -1,6 +1,7 @@
 """A signature of a loaded model: what it takes, what it gives, and how it runs."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -8,19 +9,23 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.server.errors import invalid_argument
 
+Runner: TypeAlias = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
+"""Takes all inputs of a signature by name and returns all its outputs."""
+
 
 class Signature:
-    """Checks inputs against a SignatureDef and runs its function.
+    """Checks inputs against a SignatureDef and runs it.
 
     Args:
       definition: the signature as the SavedModel declares it.
-      function: takes the inputs and returns the outputs, by name.
+      run: runs it.
     """
 
-    def __init__(self, definition: meta_graph_pb2.SignatureDef, function: Callable[..., Mapping[str, tf.Tensor]]):
+    def __init__(self, definition: meta_graph_pb2.SignatureDef, run: Runner):
+        self.definition = definition
         self.inputs = {name: _spec(name, info) for name, info in definition.inputs.items()}
         self.outputs = {name: _spec(name, info) for name, info in definition.outputs.items()}
-        self._function = function
+        self._run = run
 
     def check_input_names(self, names: Collection[str]) -> None:
         """Raises INVALID_ARGUMENT, naming what is missing and what is too much, unless `names` are the inputs."""
@@ -41,7 +46,10 @@ class Signature:
         """Raises INVALID_ARGUMENT unless the input has exactly the declared dtype and a shape that fits."""
         spec = self.inputs[name]
         if dtype != spec.dtype:
-            raise invalid_argument(f"Expects input {name} to be {spec.dtype.name} but {dtype.name} is provided")
+            position = sorted(self.inputs).index(name)
+            raise invalid_argument(
+                f"Expects arg[{position}] to be {dtype_name(spec.dtype)} but {dtype_name(dtype)} is provided"
+            )
         if not spec.shape.is_compatible_with(array.shape):
             raise invalid_argument(f"Expects input {name} to have shape {spec.shape} but {array.shape} is provided")
 
@@ -76,9 +84,26 @@ class Signature:
         Raises:
           tf.errors.OpError: the graph refused the values.
         """
-        tensors = {name: tf.convert_to_tensor(array, self.inputs[name].dtype) for name, array in inputs.items()}
-        results = self._function(**tensors)
-        return {name: _array(results[name]) for name in outputs}
+        results = self._run(inputs)
+        return {name: results[name] for name in outputs}
+
+
+def function_runner(
+    definition: meta_graph_pb2.SignatureDef, function: Callable[..., Mapping[str, tf.Tensor]]
+) -> Runner:
+    """Returns the runner of a loaded signature function."""
+    dtypes = {name: tf.as_dtype(info.dtype) for name, info in definition.inputs.items()}
+
+    def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        results = function(**{name: tf.convert_to_tensor(array, dtypes[name]) for name, array in inputs.items()})
+        return {name: _array(tensor) for name, tensor in results.items()}
+
+    return run
+
+
+def dtype_name(dtype: tf.DType) -> str:
+    """Returns TF Serving's name of a dtype: `float` and `double` where Python says float32 and float64."""
+    return {tf.float32: "float", tf.float64: "double"}.get(dtype, dtype.name)
 
 
 def _array(tensor: tf.Tensor) -> np.ndarray:

@@ -10,7 +10,7 @@ from serving.server.model_config import VersionPolicy
 def versions_on_disk(base_path: str) -> dict[int, str] | None:
     """Lists the version folders of a model.
 
-    A version is a folder whose name is a number; leading zeros are fine.
+    A version is a folder whose name is a number of at most 63 bits; leading zeros are fine.
 
     Args:
       base_path: folder of the model, local or any that `tf.io.gfile` reads.
@@ -21,7 +21,8 @@ def versions_on_disk(base_path: str) -> dict[int, str] | None:
     if not tf.io.gfile.isdir(base_path):
         return None
     names = [name.rstrip("/") for name in tf.io.gfile.listdir(base_path)]
-    return {int(name): tf.io.gfile.join(base_path, name) for name in names if re.fullmatch("[0-9]+", name)}
+    numbers = {name: int(name) for name in names if re.fullmatch("0*[0-9]{1,19}", name)}
+    return {number: tf.io.gfile.join(base_path, name) for name, number in numbers.items() if number < 2**63}
 
 
 def aspired_versions(policy: VersionPolicy, versions: dict[int, str]) -> dict[int, str]:

@@ -68,7 +68,7 @@ def test_the_program_serves_a_config_file_until_sigterm(tmp_path, half_plus, ass
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("model_config_list { nonsense: 1 }", "Invalid protobuf file, .*models.config is no ModelServerConfig: 1:21"),
+        ("model_config_list { nonsense: 1 }", "Invalid protobuf file: '.*models.config'. .*ModelServerConfig: 1:21"),
         ('model_config_list { config { name: "a" base_path: "x" model_platform: "tensorflow" } }', "an absolute path"),
         ("custom_model_config { }", "must hold a `model_config_list`"),
     ],
@@ -92,8 +92,17 @@ def test_a_missing_config_file_and_a_broken_model_end_the_program(tmp_path, caps
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "one of --model_base_path and --model_config_file is required"),
-        (["--model_base_path=/m", "--model_config_file=/c"], "one of --model_base_path and --model_config_file"),
+        ([], "Both --model_base_path and --model_config_file are empty: one of them is required"),
+        (["--model_base_path=/m", "--enable_batching=yes"], "must be true or false. Received: 'yes'"),
+        (["--model_base_path=/m", "--port=8500", "--rest_api_port=8500"], "--rest_api_port must be another port"),
+        (["--model_base_path=/m", "--file_system_poll_wait_seconds=-1"], "must not be negative. Received: -1"),
+        (["--model_base_path=/m", "--prefer_tflite_model"], "--prefer_tflite_model is not supported by this server"),
+        (["--model_base_path=/m", "--grpc_channel_arguments=a"], "must be name=value,name=value. Received: 'a'"),
+        (["--model_base_path=/m", "--no_such_flag=1"], "unrecognized arguments: --no_such_flag=1"),
+        (
+            ["--model_base_path=/m", "--batching_parameters_file=/b"],
+            "--batching_parameters_file is set without setting --enable_batching to true.",
+        ),
         (["--model_base_path=/m", "--port=70000"], "--port must be in 0..65535. Received: 70000"),
     ],
 )
@@ -121,19 +130,18 @@ def test_a_config_file_without_models_serves_nothing(tmp_path, stubs_of):
     ("change", "message"),
     [
         ({"name": ""}, "A model of the config list has no name."),
-        ({"model_platform": "pytorch"}, "must have model_platform 'tensorflow'. Received: 'pytorch'"),
+        ({"model_platform": "pytorch"}, "Model half requests unsupported platform pytorch"),
         (
             {"base_path": "models/half"},
             r"have an absolute path or URI; got base_path\(\)=models",
         ),
-        ({"version_labels": {"stable": 1}}, "Model half has version_labels"),
+        ({"model_platform": "", "model_type": 2}, "Illegal setting neither ModelServerConfig::model_type"),
     ],
 )
 def test_models_that_cannot_be_served(change, message):
     model = model_config("half", "/models/half")
-    model.MergeFrom(type(model)(**change))
-    if "name" in change:
-        model.name = ""
+    for field, value in change.items():
+        setattr(model, field, value)
     with pytest.raises(ModelConfigError, match=message):
         check_model_configs([model])
 

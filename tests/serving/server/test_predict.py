@@ -113,10 +113,10 @@ def test_input_names_are_checked(fails):
 
 
 @pytest.mark.parametrize(
-    ("value", "name"), [(np.array([b"1"], object), "string"), (np.float64([1]), "float64"), (np.int64([1]), "int64")]
+    ("value", "name"), [(np.array([b"1"], object), "string"), (np.float64([1]), "double"), (np.int64([1]), "int64")]
 )
 def test_wrong_dtype_is_not_cast(fails, value, name):
-    fails("INVALID_ARGUMENT", f"Expects input x to be float32 but {name} is provided", "half", {"x": value})
+    fails("INVALID_ARGUMENT", f"Expects arg[0] to be float but {name} is provided", "half", {"x": value})
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2,), (2, 2, 1)])

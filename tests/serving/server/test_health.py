@@ -1,0 +1,53 @@
+import threading
+
+import grpc
+import pytest
+
+from serving.server.grpc_server import GrpcOptions
+from serving.server.messages import HealthCheckRequest, HealthCheckResponse
+from serving.server.model_config import model_config
+from serving.server.server import ModelServer
+
+SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
+WIRE = {
+    "request_serializer": HealthCheckRequest.SerializeToString,
+    "response_deserializer": HealthCheckResponse.FromString,
+}
+
+
+@pytest.fixture
+def server(tmp_path, half_plus, add_version):
+    add_version(half_plus(2.0), tmp_path / "half", 1)
+    return ModelServer([model_config("half", tmp_path / "half")], grpc_options=GrpcOptions(has_health_service=True))
+
+
+def test_check_and_watch_until_the_server_drains(server):
+    with server, grpc.insecure_channel(server.target) as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check", **WIRE)
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch", **WIRE)
+        for service in ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"):
+            assert check(HealthCheckRequest(service=service), timeout=10).status == SERVING
+        with pytest.raises(grpc.RpcError, match="unknown service") as caught:
+            check(HealthCheckRequest(service="nope"), timeout=10)
+        assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+        unknown = watch(HealthCheckRequest(service="nope"), timeout=10)
+        assert next(unknown).status == SERVICE_UNKNOWN
+        unknown.cancel()
+
+        states = watch(HealthCheckRequest(), timeout=30)
+        assert next(states).status == SERVING
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        assert [answer.status for answer in states] == [NOT_SERVING]
+        stopping.join()
+
+
+def test_there_is_no_health_service_unless_asked_for(tmp_path, half_plus, add_version):
+    add_version(half_plus(2.0), tmp_path / "half", 1)
+    with (
+        ModelServer([model_config("half", tmp_path / "half")]) as server,
+        grpc.insecure_channel(server.target) as channel,
+        pytest.raises(grpc.RpcError) as caught,
+    ):
+        channel.unary_unary("/grpc.health.v1.Health/Check", **WIRE)(HealthCheckRequest(), timeout=10)
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
