@@ -9,6 +9,7 @@ from trainer.evaluation.progress import Progress
 from trainer.evaluation.requests import Requests, aligned
 from trainer.evaluation.stage_models import StageModels
 from trainer.graded_labels import graded_labels
+from trainer.metrics.kendall_tau import KendallTau
 from trainer.metrics.ndcg import Ndcg
 from trainer.metrics.recall import Recall
 
@@ -47,20 +48,22 @@ def list_metrics(
 
     Returns:
       `list/recall` (end to end), `list/<stage>/recall` (the stage alone on the full list) and
-      `list/<stage>/ndcg@10`; each the mean over lists.
+      `list/<stage>/ndcg@10` and `list/<stage>/kendall_tau` (of scores and labels); each the mean over lists.
     """
     capacities = [stage.list_capacity for stage in models.stages]
     recalls = [Recall([capacity]) for capacity in capacities]
     ndcgs = [Ndcg(NDCG_TOP_N) for _ in capacities]
+    taus = [KendallTau() for _ in capacities]
     recall = Recall(capacities)
 
     @tf.function(input_signature=_LIST_SIGNATURE)
     def update(stage_scores: tf.Tensor, labels: tf.Tensor, ground_truth: tf.Tensor, where: tf.Tensor) -> None:
         scores_by_stage = [stage_scores[index] for index in range(len(capacities))]
         recall.update_state(scores_by_stage, ground_truth, where)
-        for scores, stage_recall, ndcg in zip(scores_by_stage, recalls, ndcgs, strict=True):
+        for scores, stage_recall, ndcg, tau in zip(scores_by_stage, recalls, ndcgs, taus, strict=True):
             stage_recall.update_state([scores], ground_truth, where)
             ndcg.update_state(scores, labels, where)
+            tau.update_state(scores, labels, where)
 
     for batch in read_batches(requests.files, _FEATURES, batch_size=batch_size, max_examples=len(requests)):
         item_ids = batch["candidate_item_id"].to_tensor(b"").numpy()
@@ -75,9 +78,10 @@ def list_metrics(
         progress.add(len(item_ids))
 
     metrics = {"list/recall": float(recall.result())}
-    for stage, stage_recall, ndcg in zip(models.stages, recalls, ndcgs, strict=True):
+    for stage, stage_recall, ndcg, tau in zip(models.stages, recalls, ndcgs, taus, strict=True):
         metrics[f"list/{stage.name}/recall"] = float(stage_recall.result())
         metrics[f"list/{stage.name}/ndcg@{NDCG_TOP_N}"] = float(ndcg.result())
+        metrics[f"list/{stage.name}/kendall_tau"] = float(tau.result())
     return metrics
 
 

@@ -19,7 +19,7 @@ class EvaluationResult:
       decision: of the gate.
       metrics: of the candidate, by name: `recall@<k>` (pooled, end to end over the whole catalogue),
         `mean_recall@<k>` (mean over requests), `deliverable`, `funnel/<stage>/recall`, `list/recall`,
-        `list/<stage>/recall`, `list/<stage>/ndcg@10`.
+        `list/<stage>/recall`, `list/<stage>/ndcg@10`, `list/<stage>/kendall_tau`.
       intervals: 95 % confidence interval of each `recall@<k>`.
       popularity: `recall@<k>` and `mean_recall@<k>` of each popularity list, by the list's name.
       baseline: metrics of the baseline release, `None` if there is none.

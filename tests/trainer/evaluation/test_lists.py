@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from numpy import log2
+from numpy import log2, sqrt
 
 from trainer.evaluation.catalogue import read_catalogue
 from trainer.evaluation.lists import list_metrics
@@ -29,8 +29,11 @@ def test_two_stages(world: dict, two_stage_models_dir: str) -> None:
             "list/recall": (1 / 3 + 2 / 4 + 1) / 3,
             "list/retrieval/recall": (1 / 3 + 2 / 4 + 1) / 3,
             "list/retrieval/ndcg@10": (retrieved + 1 + 1 + (2 + 3 / log2(3)) / (3 + 2 / log2(3))) / 4,
+            # Of three pairs of different labels in r1 retrieval has one right; r2, of one label, does not count.
+            "list/retrieval/kendall_tau": ((1 - 2) / sqrt(6 * 3) + 1 - 1) / 3,
             "list/ranking/recall": (2 / 3 + 1 + 1) / 3,
             "list/ranking/ndcg@10": (ranked + 1 + 1 / log2(3) + 1) / 4,
+            "list/ranking/kendall_tau": ((2 - 1) / sqrt(6 * 3) - 1 + 1) / 3,
         }
     )
 
