@@ -6,40 +6,106 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.sorting.bitonic_network import bitonic_network
-from trainer.sorting.odd_even_network import odd_even_network
+from trainer.metrics.recall import survivors
 from trainer.sorting.operators import OPERATORS
-from trainer.sorting.perturbed_top_k import perturbed_top_k
-from trainer.sorting.soft_rank import soft_rank
-from trainer.sorting.threshold_sigmoid import threshold_sigmoid
 
 pytestmark = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
 
+SUM_TO_K = {
+    "odd_even_network",
+    "bitonic_network",
+    "sinkhorn",
+    "fermi_dirac",
+    "lap_sum",
+    "sparse_top_k",
+    "perturbed_top_k",
+}
+"""Operators that promise heads with the sum `k`."""
+CUT_OFF = {"soft_rank", "threshold_sigmoid"}
+"""Operators that compare scores or ranks one by one with a cut-off, so that ties survive equally but at any level."""
+COLD = {"odd_even_network": 1e-8, "bitonic_network": 1e-8}
+"""Temperatures of a hard sort other than 1e-3: swaps with Cauchy odds harden in proportion to the temperature only."""
+HARD_ATOL = {"perturbed_top_k": 1 / 129}
+"""Distances to a hard sort above 1e-6: the estimate counts one sample in 129 that keeps every item alike."""
 
-def _gradient(operator, scores, k, where, upstream):
+
+def _cold(operator):
+    return COLD.get(operator.__name__, 1e-3)
+
+
+def _hard_atol(operator):
+    return HARD_ATOL.get(operator.__name__, 1e-6)
+
+
+def _distinct_scores(rng, *shape):
+    """Returns scores whose lists hold no ties, in random order and at random distances of at least 1."""
+    scores = np.cumsum(1 + rng.exponential(size=shape), axis=-1)
+    return rng.permuted(scores, axis=-1).astype(np.float32)
+
+
+def _gradient(operator, scores, k, where, upstream, temperature=2.0):
     scores = tf.constant(scores)
     with tf.GradientTape() as tape:
         tape.watch(scores)
-        survival = operator(scores, k, where=where, temperature=2.0)
+        survival = operator(scores, k, where=where, temperature=temperature)
         out = tf.where(where, survival.log_head, 0.0) - 3 * tf.where(where, survival.log_tail, 0.0)
         loss = tf.reduce_sum(upstream * tf.maximum(out, -1e9))
     return tape.gradient(loss, scores).numpy()
 
 
 def test_a_cold_sort_is_the_hard_top_k(operator):
-    # Swaps with Cauchy odds harden in proportion to the temperature only.
-    temperature = 1e-8 if operator in (odd_even_network, bitonic_network) else 1e-3
-    # The estimate counts one sample in 129 that keeps every item alike.
-    atol = 1 / 129 if operator is perturbed_top_k else 1e-6
-    survival = operator(tf.constant([0.3, -2.0, 5.0, 1.0]), 2, temperature=temperature)
-    np.testing.assert_allclose(survival.head, [0, 0, 1, 1], atol=atol)
-    np.testing.assert_allclose(survival.tail, [1, 1, 0, 0], atol=atol)
+    survival = operator(tf.constant([0.3, -2.0, 5.0, 1.0]), 2, temperature=_cold(operator))
+    np.testing.assert_allclose(survival.head, [0, 0, 1, 1], atol=_hard_atol(operator))
+    np.testing.assert_allclose(survival.tail, [1, 1, 0, 0], atol=_hard_atol(operator))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000))
+def test_a_cold_sort_of_any_list_is_the_hard_top_k(operator, seed):
+    rng = np.random.default_rng(seed)
+    scores, where, k = _distinct_scores(rng, 16, 7), rng.random([16, 7]) < 0.8, rng.integers(0, 9, size=16)
+    survival = operator(scores, tf.constant(k), where=where, temperature=_cold(operator))
+    rank = ((scores[:, np.newaxis] > scores[..., np.newaxis]) & where[:, np.newaxis]).sum(-1)  # 0 = best
+    kept = where & (rank < k[:, np.newaxis])
+    np.testing.assert_allclose(survival.head, kept, atol=_hard_atol(operator))
+    np.testing.assert_allclose(survival.tail, where & ~kept, atol=_hard_atol(operator))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 4))
+def test_the_product_of_stage_survivals_bounds_the_survival_of_the_cascade(operator, seed, num_stages):
+    rng = np.random.default_rng(seed)
+    scores = _distinct_scores(rng, num_stages, 16, 9)
+    where = rng.random([16, 9]) < 0.8
+    capacities = -np.sort(-rng.integers(0, 10, size=[num_stages, 16]), axis=0)
+    heads = [
+        operator(stage_scores, tf.constant(capacity), where=where, temperature=_cold(operator)).head
+        for stage_scores, capacity in zip(scores, capacities, strict=True)
+    ]
+    delivered = survivors(list(scores), where, list(capacities)).numpy()
+    assert (np.prod(heads, axis=0) <= delivered + _hard_atol(operator)).all()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 10_000), st.floats(-3, 3))
+def test_survivals_are_probabilities_and_sum_to_k_where_promised(operator, seed, log_temperature):
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=[16, 9]).round(1).astype(np.float32) * 10  # some are tied
+    where, k = rng.random([16, 9]) < 0.8, rng.integers(0, 10, size=16)
+    head, tail = (
+        np.exp(np.float64(log))
+        for log in operator(scores, tf.constant(k), where=where, temperature=10.0**log_temperature)
+    )
+    np.testing.assert_allclose(head + tail, where, atol=1e-5)
+    if operator.__name__ in SUM_TO_K:
+        size = where.sum(-1)
+        np.testing.assert_allclose(head.sum(-1), np.minimum(k, size), rtol=1e-4)
+        np.testing.assert_allclose(tail.sum(-1), np.maximum(size - k, 0), rtol=1e-4)
 
 
 def test_ties_survive_equally(operator):
     head = operator(tf.zeros([5]), 2, temperature=1.0).head
-    # A cut-off that scores or ranks are compared with one by one does not make the survivals sum to `k`.
-    expected = head[0] if operator in (soft_rank, threshold_sigmoid) else 0.4
+    expected = head[0] if operator.__name__ in CUT_OFF else 0.4
     np.testing.assert_allclose(head, [expected] * 5, rtol=1e-6)
 
 
@@ -71,22 +137,21 @@ def test_padded_equals_compacted(operator):
     np.testing.assert_allclose(gradient[where], expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float16, tf.bfloat16], ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize("k", [0, 1, 4, 9])
-@pytest.mark.parametrize(
-    "scores",
-    [[1e4, -1e4, 1e4, 0.0], [7.0] * 4, [1e4, 1e4 + 1, 1e4 + 2, -1e4], [0.0, 1e-8, 1e-6, 1e-4]],
-    ids=["extreme", "equal", "offset", "close"],
-)
-@pytest.mark.parametrize("valid", [4, 3, 1, 0])
-def test_everything_is_finite(operator, scores, k, valid):
-    where = np.arange(4) < valid
-    survival = operator(tf.constant(scores), k, where=where, temperature=0.01)
+def test_everything_is_finite(operator, k, dtype):
+    extreme, equal = [1e4, -1e4, 1e4, 0.0], [7.0] * 4
+    offset, close = [1e4, 1e4 + 1, 1e4 + 2, -1e4], [0.0, 1e-8, 1e-6, 1e-4]
+    scores = tf.repeat(tf.constant([extreme, equal, offset, close], dtype)[:, tf.newaxis], 4, axis=1)
+    where = np.broadcast_to(np.arange(4) < np.array([4, 3, 1, 0])[:, np.newaxis], scores.shape)
+    survival = operator(scores, k, where=where, temperature=0.01)
     assert np.isfinite(survival.log_head).all()
     assert np.isfinite(survival.log_tail).all()
     np.testing.assert_allclose(survival.head + survival.tail, where.astype(float), atol=1e-5)
-    gradient = _gradient(operator, scores, k, where, np.ones(4, np.float32))
-    assert np.isfinite(gradient).all()
-    assert (gradient[~where] == 0).all()
+    for temperature in (0.01, 2.0):
+        gradient = _gradient(operator, scores, k, where, np.ones(4, np.float32), temperature).astype(np.float32)
+        assert np.isfinite(gradient).all()
+        assert (gradient[~where] == 0).all()
 
 
 @pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
