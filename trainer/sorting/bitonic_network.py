@@ -50,10 +50,10 @@ def bitonic_layers(list_size: tf.Tensor) -> Network:
     end of the list. So to leave out the positions beyond `n` real items, and the stages that would merge nothing
     but them, gives exactly the network of `n` items, whatever the padding.
     """
-    mask, least = [], []
+    masks, sizes = [], []
     for stage in range(_MAX_STAGES):
-        mask += [2 ** (stage + 1) - 1, *(2**step for step in reversed(range(stage)))]
-        least += [2**stage] * (stage + 1)
-    num_layers = tf.reduce_sum(tf.cast(tf.constant(least) < list_size, tf.int32))
-    mask, least = tf.constant(mask)[:num_layers], tf.constant(least)[:num_layers]
+        masks += [2 ** (stage + 1) - 1, *(2**step for step in reversed(range(stage)))]
+        sizes += [2**stage] * (stage + 1)
+    num_layers = tf.reduce_sum(tf.cast(tf.constant(sizes) < tf.maximum(list_size, 2), tf.int32))  # at least one
+    mask, least = tf.constant(masks)[:num_layers], tf.constant(sizes)[:num_layers]
     return Network(offset=tf.zeros_like(mask), mask=mask, least=least)

@@ -19,7 +19,7 @@ def odd_even_network(
     `n` layers compare neighbours. Of two scores `a` and `b`, the first of which should be the larger, the items stay
     with probability `F((a - b) / temperature)` and swap otherwise, in a mixture that both carry on,
 
-        F(z) = 1/2 + atan(z) / π   ("cauchy", ICLR 2022, Eq. 8),    F(z) = 1 / (1 + exp(-z))   ("logistic", ICML 2021).
+        F(z) = 1/2 + atan(z) / π  ("cauchy", ICLR 2022),    F(z) = 1 / (1 + exp(-z))  ("logistic", ICML 2021).
 
     The survival is the column sum of the first `k` rows of the product of the layers, a doubly stochastic matrix, so
     heads sum to `k`. It is found without the matrix, in `O(n·list_size)` time and memory per list.

@@ -25,7 +25,7 @@ def perturbed_top_k(
 
         head = E_z[Y(s + temperature·z)] ≈ (Σ_m Y(s + temperature·z_m) + k/n) / (M + 1),
 
-    and so is its vector-Jacobian product (Berthet et al., Prop. 3.1; Cordonnier et al., Eq. 8),
+    and so is its vector-Jacobian product,
 
         gᵀ ∂head/∂s ≈ 1 / (M·temperature) Σ_m (gᵀ Y(s + temperature·z_m)) z_m.
 

@@ -15,7 +15,7 @@ def soft_rank(
     temperature: float | tf.Tensor = 1.0,
     rank_temperature: float | tf.Tensor | None = None,
 ) -> Survival:
-    """Relaxes the top `k` of each list by a sigmoid of soft ranks (Blondel et al., ICML 2020, Eq. 4 and Prop. 3).
+    """Relaxes the top `k` of each list by a sigmoid of soft ranks (Blondel et al., ICML 2020, Prop. 3).
 
     The soft ranks `r` of the `n` real items, 1 for the best, are the point of the permutahedron (the convex hull of
     the permutations of `1..n`) closest to `-s / temperature`. With the scores in descending order they are

@@ -55,7 +55,7 @@ def log_mixture(log_rows: tf.Tensor, scores: tf.Tensor, size: tf.Tensor, network
 
         a' = p·a + (1 - p)·b,    b' = (1 - p)·a + p·b,    p = F(a - b),
 
-    and `P` is the product of these doubly stochastic matrices (Petersen et al., ICML 2021, Eq. 3-4). The scores alone
+    and `P` is the product of these doubly stochastic matrices (Petersen et al., ICML 2021). The scores alone
     decide the `p`. So once they have gone through the layers, a row vector goes back through them, last layer first,
     in `O(list_size)` per layer, and `P` itself is never formed. In log space nothing underflows.
 
