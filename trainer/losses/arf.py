@@ -1,6 +1,6 @@
 """ARF, adaptive neural ranking: the recall of one stage at its capacity, and the order of all items."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -33,7 +33,7 @@ def arf_loss(
     *,
     where: tf.Tensor | None = None,
     capacity: int | tf.Tensor,
-    version: Literal[1, 2] = 1,
+    version: int = 1,
     log_variance: float | tf.Tensor = 0.0,
     temperature: float | tf.Tensor = 200.0,
     epsilon: float = 0.0,

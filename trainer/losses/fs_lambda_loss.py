@@ -23,7 +23,7 @@ def fs_lambda_loss(
         L = 2 Σ_{ℓ_i > ℓ_j} w_ij·softplus(-(s_i - s_j)),
 
     where the first part is zero if both items rank beyond `top_n` (NDCG-Loss2 and LambdaRank of Wang et al., CIKM
-    2018). The weights are constants for the gradient. Every pair counts in either order, as in the public code of
+    2018). Ranks are constants for the gradient. Every pair counts in either order, as in the public code of
     LCRON. Averaged over the lists with two different labels and a positive ideal DCG; zero if there is none. Equal
     scores rank by position.
 
@@ -64,7 +64,7 @@ def fs_lambda_loss(
     either = in_top[..., :, tf.newaxis] | in_top[..., tf.newaxis, :]
     by_distance = _discount(distance, scores.dtype) - _discount(distance + 1, scores.dtype)
     weight = (1 - smoothing) * tf.where(either, by_distance, 0.0) + smoothing * tf.abs(_difference(top_discount))
-    weight = tf.stop_gradient(weight * tf.abs(_difference(gain)))
+    weight *= tf.abs(_difference(gain))  # constants, as ranks have no gradient
 
     pairs = better_pairs(labels, where)
     losses = tf.where(pairs, weight * tf.math.softplus(-_difference(scores)), 0.0)

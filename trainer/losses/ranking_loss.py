@@ -51,8 +51,6 @@ def ranking_loss(
         raise ValueError(f"`key` must be one of {KEYS}. Received: key={key!r}")
     labels = tf.cast(labels, tf.float32)
     where = real_items(labels, where) & (labels >= 0)
-    counted = has_order(labels, where)
-    where &= counted[..., tf.newaxis]  # keeps the gradient of the others at zero, whatever the loss makes of them
     scores = real_values(tf.cast(scores, tf.float32), where)
     if key in _SOFTMAX_KEYS:  # which give padding a fixed score
         best = tf.reduce_max(tf.where(where, scores, scores.dtype.min), axis=-1, keepdims=True)
@@ -68,4 +66,5 @@ def ranking_loss(
     losses = tf.reshape(losses, [tf.shape(size)[0], -1, flat[1] if per_item else 1])  # axis 1: samples of random losses
     list_losses = tf.reduce_mean(tf.reduce_sum(losses, axis=-1), axis=-1, keepdims=True)
     list_losses = list_losses / size if per_item else list_losses
+    counted = has_order(labels, where)
     return mean_of_lists(tf.reshape(list_losses, tf.shape(counted)), counted)
