@@ -21,6 +21,7 @@ from trainer.losses.rank_flow import rank_flow_loss
 from trainer.losses.ranking_loss import ranking_loss
 from trainer.sorting.neural_sort import neural_sort_permutation
 from trainer.sorting.operators import OPERATORS
+from trainer.sorting.perturbed_top_k import perturbed_top_k
 from trainer.sorting.soft_sort import soft_sort_permutation
 from trainer.sorting.survival import SortingOperator
 
@@ -150,7 +151,7 @@ class CascadeLoss(tf.keras.layers.Layer):
         kind = self.config.lcron.operator
         if kind == "perturbed_top_k":
             seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(step, tf.int64)])
-            return functools.partial(OPERATORS[kind], seed=seed)
+            return functools.partial(perturbed_top_k, seed=seed)
         return OPERATORS[kind]
 
     def _arf(self, scores: list[tf.Tensor], batch: Batch, version: int) -> CascadeLossValue:
