@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from trainer.sorting.sorted_lists import SortedLists, sort_lists
+from trainer.sorting.streamed import prefers_streaming, streamed_survival
 from trainer.sorting.survival import (
     LOG_ZERO,
     Survival,
@@ -18,6 +20,7 @@ def soft_sort(
     *,
     where: tf.Tensor | None = None,
     temperature: float | tf.Tensor = 1.0,
+    streamed: bool | None = None,
 ) -> Survival:
     """Relaxes the top `k` of each list with SoftSort (Prillo and Eisenschlos, ICML 2020, Eq. 3).
 
@@ -25,11 +28,15 @@ def soft_sort(
 
         P_r = softmax_j( -|s_[r] - s_j| / temperature ).
 
+    Time is `O(list_size²)` per list; so is memory, or `O(list_size)` where the matrix is streamed.
+
     Args:
       scores: `[..., list_size]`, larger is better.
       k: size of the head, an int or an int tensor `[...]` with one size per list.
       where: bool `[..., list_size]`, true on real items; `None` means all are.
       temperature: positive; a float or a tensor `[...]`.
+      streamed: whether to sum the matrix block by block of its rows rather than to hold it: the same values and
+        gradients, but no second derivatives. `None` streams lists of unknown length or longer than `DENSE_LIMIT`.
 
     Returns:
       The survival of each item, `[..., list_size]`, in float32 (float64 for float64 scores).
@@ -41,6 +48,9 @@ def soft_sort(
       >>> soft_sort(tf.constant([3.0, 1.0, 2.0]), 1, temperature=0.01).head
       [1.0, 0.0, 0.0]
     """
+    scores = tf.convert_to_tensor(scores)
+    if prefers_streaming(scores, streamed):
+        return _streamed(sort_lists(scores, k, where, temperature))
     permutation = soft_sort_permutation(scores, where=where, temperature=temperature)
     return survival_of_permutation(permutation, k, real_items(scores, where))
 
@@ -67,3 +77,11 @@ def soft_sort_permutation(
     ordered = tf.gather(scores, order, batch_dims=scores.shape.rank - 1)
     logits = -tf.abs(ordered[..., :, tf.newaxis] - scores[..., tf.newaxis, :]) / temperature[..., tf.newaxis]
     return log_softmax_rows(logits, where)
+
+
+def _streamed(lists: SortedLists) -> Survival:
+    def kernel(row: tf.Tensor, score: tf.Tensor) -> tf.Tensor:
+        return -tf.abs(row - score)
+
+    items = lists.scores / lists.temperature
+    return streamed_survival(lists, kernel, items, items, tf.zeros_like(items))

@@ -38,20 +38,22 @@ class SortedLists(NamedTuple):
         first = tf.range(tf.shape(self.scores)[-1]) == 0
         return first | ~self.where | (self.scores != before)
 
+    def unsort(self, values: tf.Tensor) -> tf.Tensor:
+        """Returns values of the sorted items, `[num_lists, list_size]`, in the shape and order of the scores."""
+        return tf.reshape(tf.gather(values, tf.argsort(self.order), batch_dims=1), self.shape)
+
     def survival(self, log_head: tf.Tensor, log_tail: tf.Tensor) -> Survival:
         """Returns values of the sorted items, `[num_lists, list_size]`, in the shape and order of the scores.
 
         Padding gets `LOG_ZERO`. Where `k` is 0 or the list survives whole, head and tail are certain.
         """
-        slot = tf.argsort(self.order)
         keeps_none, keeps_all = self.k == 0, self.k == self.size
 
-        def unsort(values: tf.Tensor, never: tf.Tensor, always: tf.Tensor) -> tf.Tensor:
+        def settle(values: tf.Tensor, never: tf.Tensor, always: tf.Tensor) -> tf.Tensor:
             values = tf.where(always, tf.zeros([], values.dtype), values)
-            values = tf.where(self.where & ~never, values, tf.cast(LOG_ZERO, values.dtype))
-            return tf.reshape(tf.gather(values, slot, batch_dims=1), self.shape)
+            return self.unsort(tf.where(self.where & ~never, values, tf.cast(LOG_ZERO, values.dtype)))
 
-        return Survival(unsort(log_head, keeps_none, keeps_all), unsort(log_tail, keeps_all, keeps_none))
+        return Survival(settle(log_head, keeps_none, keeps_all), settle(log_tail, keeps_all, keeps_none))
 
 
 def sort_lists(

@@ -126,6 +126,21 @@ def survival_of_permutation(log_permutation: tf.Tensor, k: int | tf.Tensor, wher
     in_head = tf.range(tf.shape(log_permutation)[-2])[:, tf.newaxis] < head_size  # [..., list_size, 1], row 0 = best
     log_head = tf.reduce_logsumexp(tf.where(in_head, log_permutation, log_zero), axis=-2)
     log_tail = tf.reduce_logsumexp(tf.where(in_head, log_zero, log_permutation), axis=-2)
+    return survival_of_sums(log_head, log_tail, where)
+
+
+def survival_of_sums(log_head: tf.Tensor, log_tail: tf.Tensor, where: tf.Tensor) -> Survival:
+    """Normalises the sums of the head's and the tail's rows as `survival_of_permutation` says.
+
+    Args:
+      log_head: `[..., list_size]`, `ln Σ_{r≤k} P_rj`.
+      log_tail: `[..., list_size]`, `ln Σ_{k<r≤n} P_rj`.
+      where: bool `[..., list_size]`, true on real items.
+
+    Returns:
+      The survival of each item, `[..., list_size]`.
+    """
+    log_zero = tf.cast(LOG_ZERO, log_head.dtype)
     log_column = tf.stop_gradient(tf.reduce_logsumexp(tf.stack([log_head, log_tail]), axis=0))
     return Survival(
         log_head=tf.where(where, tf.maximum(log_head - log_column, log_zero), log_zero),
