@@ -44,7 +44,7 @@ def perturbed_top_k(
       where: bool `[..., list_size]`, true on real items; `None` means all are.
       temperature: standard deviation of the noise, positive; a float or a tensor `[...]`.
       num_samples: `M`, positive and even.
-      seed: two ints or an int tensor `[2]`. Equal seeds give equal results, so training needs one per step.
+      seed: two ints or an int tensor `[2]`. Equal seeds give equal noise, so training needs one per step.
 
     Returns:
       The survival of each item, `[..., list_size]`, in float32 (float64 for float64 scores).

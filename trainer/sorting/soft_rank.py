@@ -26,8 +26,10 @@ def soft_rank(
 
         head_i = σ((k + ½ - r_i) / rank_temperature).
 
-    Neighbours whose scores lie `temperature` or more apart get the ranks of a hard sort, and no gradient. The survivals
-    of a list sum to about `k`. `O(list_size)` memory; a few rounds of `O(list_size)` time after the sort.
+    Choose a `temperature` near the gaps between neighbouring scores. Items that lie it or more apart from their
+    neighbours have the ranks of a hard sort, and no gradient; where the whole list spans less than about `n` of it,
+    all ranks draw close to the middle, `(n + 1) / 2`, and `k` alone decides the survivals, whose sum is then far from
+    `k`. `O(list_size)` memory; a few rounds of `O(list_size)` time after the sort.
 
     Args:
       scores: `[..., list_size]`, larger is better.

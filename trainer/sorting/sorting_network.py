@@ -43,8 +43,8 @@ def network_survival(
     list_size = tf.shape(lists.scores)[-1]
     in_head = tf.range(list_size) < lists.k
     rows = tf.where(tf.stack([in_head, ~in_head]), 0.0, tf.cast(LOG_ZERO, lists.scores.dtype))
-    margins = block_mean(lists.scores, ids) / lists.temperature
-    log_head, log_tail = tf.unstack(log_mixture(rows, margins, lists.size, network(list_size), swap))
+    scaled = block_mean(lists.scores, ids) / lists.temperature
+    log_head, log_tail = tf.unstack(log_mixture(rows, scaled, lists.size, network(list_size), swap))
     return lists.survival(block_log_mean_exp(log_head, ids), block_log_mean_exp(log_tail, ids))
 
 

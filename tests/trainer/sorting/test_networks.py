@@ -86,25 +86,15 @@ def test_the_amount_of_padding_changes_nothing_but_rounding(operator, list_size)
     np.testing.assert_allclose(padded.log_tail[:5], expected.log_tail, rtol=1e-12)
 
 
-@both_networks
 @both_swaps
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000))
-def test_heads_sum_to_k_and_tails_to_the_rest(operator, swap, seed):
-    rng = np.random.default_rng(seed)
-    scores, temperature = rng.normal(size=[4, 9]).astype(np.float32), 10 ** rng.uniform(-2, 1)
-    survival = operator(scores, [1, 2, 5, 8], temperature=temperature, swap=swap)
-    np.testing.assert_allclose(tf.reduce_sum(survival.head, -1), [1, 2, 5, 8], rtol=1e-5)
-    np.testing.assert_allclose(tf.reduce_sum(survival.tail, -1), [8, 7, 4, 1], rtol=1e-5)
-
-
-@both_swaps
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_the_better_of_two_items_survives_no_less(swap, seed):
     rng = np.random.default_rng(seed)
-    scores, temperature = -np.sort(-rng.normal(size=12)), 10 ** rng.uniform(-2, 1)
-    log_head = odd_even_network(scores, rng.integers(1, 12), temperature=temperature, swap=swap).log_head
+    scores, k = -np.sort(-rng.normal(size=[32, 12])), tf.constant(rng.integers(1, 12, size=32))
+    log_head = odd_even_network(
+        scores, k, temperature=tf.constant(10 ** rng.uniform(-2, 1, size=32)), swap=swap
+    ).log_head
     assert (np.diff(log_head) < 1e-9).all()
 
 
