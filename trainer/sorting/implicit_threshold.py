@@ -26,7 +26,7 @@ class Cut(NamedTuple):
       in_tail: bool `[..., list_size]`, true on the places of the other real items.
       gap: `[..., 1]`, `(s_[k+1] - s_[k]) / temperature`, not positive.
       keeps_none: bool `[..., 1]`, true where `k` is not positive.
-      keeps_all: bool `[..., 1]`, true where `k` is at least the number of real items.
+      keeps_all: bool `[..., 1]`, true where `k` is positive and at least the number of real items.
     """
 
     distance: tf.Tensor
@@ -51,7 +51,7 @@ def cut_at(scores: tf.Tensor, k: int | tf.Tensor, where: tf.Tensor | None, tempe
     log_zero = tf.cast(LOG_ZERO, scores.dtype)
     size = tf.reduce_sum(tf.cast(where, tf.int32), axis=-1, keepdims=True)
     k = tf.cast(k, tf.int32)[..., tf.newaxis]
-    keeps_none, keeps_all = tf.broadcast_to(k <= 0, tf.shape(size)), k >= size
+    keeps_none, keeps_all = k <= 0, (k > 0) & (k >= size)
     k = tf.minimum(tf.maximum(k, 1), tf.maximum(size - 1, 1))
     ordered = tf.sort(tf.stop_gradient(tf.where(where, scores, log_zero)), direction="DESCENDING")
     place = tf.range(tf.shape(scores)[-1])
@@ -98,8 +98,8 @@ def survival_at(cut: Cut, threshold: tf.Tensor, weights: tf.Tensor, log_cdf: Log
         return tf.where(cut.where & ~excluded, log_probability, log_zero)
 
     return Survival(
-        log_head=log_survival(log_cdf(z), cut.keeps_all & ~cut.keeps_none, cut.keeps_none),
-        log_tail=log_survival(log_cdf(-z), cut.keeps_none, cut.keeps_all & ~cut.keeps_none),
+        log_head=log_survival(log_cdf(z), cut.keeps_all, cut.keeps_none),
+        log_tail=log_survival(log_cdf(-z), cut.keeps_none, cut.keeps_all),
     )
 
 
