@@ -1,0 +1,90 @@
+"""A controlled study of every method on a cascade of limited stages: `python -m benchmarks.toy --out docs`."""
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import click
+
+from benchmarks.provenance import provenance
+from benchmarks.toy_methods import METHODS, REFERENCE, SETTINGS
+from benchmarks.toy_report import figures, plot, results, write_page
+from benchmarks.toy_study import Budget, Outcome, study_method
+
+_SMOKE = Budget(num_seeds=2, num_validation_seeds=1, num_requests=32, num_steps=3, batch_size=8)
+
+
+@click.command()
+@click.option("--seeds", "num_seeds", type=click.IntRange(2), default=Budget.num_seeds, show_default=True)
+@click.option("--methods", default=",".join(METHODS), help="Comma-separated; all by default.")
+@click.option("--settings", default=",".join(SETTINGS), help="Comma-separated; all by default.")
+@click.option("--jobs", type=click.IntRange(1), default=os.cpu_count(), show_default=True, help="Processes.")
+@click.option("--smoke", is_flag=True, help="A few steps of each, to see that it runs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object, the last line.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for toy.md (its results) and toy.svg.")
+def main(num_seeds: int, methods: str, settings: str, jobs: int, smoke: bool, as_json: bool, out: Path | None) -> None:
+    """Train every method in every setting and compare the recall of the hard cascade with that of LCRON."""
+    method_names = _choose(methods, METHODS, "--methods")
+    setting_names = _choose(settings, SETTINGS, "--settings")
+    if REFERENCE not in method_names:
+        method_names.append(REFERENCE)
+    budget = _SMOKE if smoke else Budget(num_seeds=num_seeds)
+    tasks = [(setting, method) for setting in setting_names for method in method_names]
+
+    start_s = time.monotonic()
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    for task, outcome in _run(tasks, budget, jobs):
+        outcomes[task] = outcome
+        elapsed_s = time.monotonic() - start_s
+        eta_s = elapsed_s / len(outcomes) * (len(tasks) - len(outcomes))
+        recall = sum(measures.recall for measures in outcome.measures) / len(outcome.measures)
+        click.echo(
+            f"{len(outcomes)}/{len(tasks)} {' '.join(task)}: recall {recall:.4f} ({outcome.chosen or 'no setting'}, "
+            f"learning rate {outcome.learning_rate:g}), {elapsed_s:.0f} s, ETA {eta_s:.0f} s"
+        )
+    by_setting = {setting: {method: outcomes[setting, method] for method in method_names} for setting in setting_names}
+    origin = provenance("benchmarks.toy", seed=0) | {"minutes": f"{(time.monotonic() - start_s) / 60:.1f}"}
+    text = results(by_setting, budget, origin)
+    click.echo(text)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_page(out / "toy.md", text)
+        plot(by_setting, out / "toy.svg")
+    if as_json:
+        click.echo(json.dumps(figures(by_setting, budget, origin)))
+
+
+def _choose(names: str, known: Mapping[str, object], option: str) -> list[str]:
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise click.BadParameter(f"must name some of {', '.join(known)}. Received: {names!r}", param_hint=option)
+    return chosen
+
+
+def _run(tasks: list[tuple[str, str]], budget: Budget, jobs: int) -> Iterator[tuple[tuple[str, str], Outcome]]:
+    if jobs == 1:
+        for task in tasks:
+            yield task, study_method(*task, budget)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(tasks)), context, initializer=_use_one_thread) as pool:
+        futures = {pool.submit(study_method, *task, budget): task for task in tasks}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def _use_one_thread() -> None:
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+if __name__ == "__main__":
+    main()

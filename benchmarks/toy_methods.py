@@ -1,0 +1,106 @@
+"""The methods and the settings that `benchmarks.toy` compares."""
+
+import dataclasses
+
+from benchmarks.toy_world import World
+from trainer.losses.config import (
+    ArfConfig,
+    IccConfig,
+    LambdaLossConfig,
+    LcronConfig,
+    LossConfig,
+    PermutationConfig,
+    RankFlowConfig,
+)
+
+LEARNING_RATES = (0.02, 0.005, 0.08)  # the first is the one that a method's own settings are chosen at
+REFERENCE = "lcron"
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A way to train the cascade.
+
+    Args:
+      title: its name in the report.
+      losses: what it may be, by a word for the setting that is its own; the validation requests choose.
+      baseline: whether the paper compares LCRON with it; the others are variants of LCRON.
+    """
+
+    title: str
+    losses: dict[str, LossConfig]
+    baseline: bool = False
+
+
+def _lcron(title: str, **settings: object) -> Method:
+    """LCRON at the temperature of the paper and at a harder one."""
+    choices = {f"τ = {t:g}": LcronConfig(temperature=t, **settings) for t in (50.0, 12.5)}  # type: ignore[arg-type]
+    return Method(title, {word: LossConfig(lcron=config) for word, config in choices.items()})
+
+
+def _baseline(title: str, losses: dict[str, LossConfig]) -> Method:
+    return Method(title, losses, baseline=True)
+
+
+METHODS: dict[str, Method] = {
+    "bce": _baseline("BCE", {"": LossConfig("bce")}),
+    "icc": _baseline("ICC", {f"τ = {t:g}": LossConfig("icc", icc=IccConfig(t)) for t in (0.1, 0.5, 0.02)}),
+    "rank_flow": _baseline(
+        "RankFlow",
+        {f"pair {w:g}": LossConfig("rank_flow", rank_flow=RankFlowConfig(1.0, w)) for w in (0.0, 1.0)},
+    ),
+    "fs_ranknet": _baseline("FS-RankNet", {"": LossConfig("fs_ranknet")}),
+    "fs_lambda_loss": _baseline(
+        "FS-LambdaLoss",
+        {
+            f"smoothing {s:g}": LossConfig("fs_lambda_loss", lambda_loss=LambdaLossConfig(smoothing=s))
+            for s in (0.8, 0.0, 0.5)
+        },
+    ),
+    "arf": _baseline("ARF", {f"τ = {t:g}": LossConfig("arf", arf=ArfConfig(t)) for t in (200.0, 50.0, 800.0)}),
+    "arf_v2": _baseline("ARF-v2", {f"τ = {t:g}": LossConfig("arf_v2", arf=ArfConfig(t)) for t in (200.0, 50.0, 800.0)}),
+    "permutation": _baseline(
+        "NeuralSort alone",
+        {
+            f"τ = {t:g}": LossConfig("permutation", permutation=PermutationConfig(temperature=t))
+            for t in (50.0, 12.5, 200.0)
+        },
+    ),
+    REFERENCE: _lcron("LCRON"),
+    "lcron_without_e2e": _lcron("LCRON without L_e2e", end_to_end_weight=0.0),
+    "lcron_without_single": _lcron("LCRON without L_single", single_weight=0.0),
+    "lcron_light_single": _lcron("LCRON, L_single × 0.1", single_weight=0.1),
+    "lcron_capacities": _lcron("LCRON at the capacities", use_list_capacities=True),
+    "lcron_capacities_light_single": _lcron(
+        "LCRON at the capacities, L_single × 0.1", use_list_capacities=True, single_weight=0.1
+    ),
+    "lcron_capacities_without_single": _lcron(
+        "LCRON at the capacities without L_single", use_list_capacities=True, single_weight=0.0
+    ),
+    "lcron_fermi_dirac": Method(
+        "LCRON with entropic top-k",
+        {f"τ = {t:g}": LossConfig(lcron=LcronConfig(operator="fermi_dirac", temperature=t)) for t in (1.0, 0.25)},
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A world and the capacities of its cascade.
+
+    Args:
+      title: its name in the report.
+      world: the world.
+      capacities: items that retrieval and ranking pass on of a list of 40.
+    """
+
+    title: str
+    world: World
+    capacities: tuple[int, int]
+
+
+SETTINGS: dict[str, Setting] = {
+    "blind": Setting("ranking sees 8 of 12 tastes, 40 → 30 → 20", World(), (30, 20)),
+    "blind_tight": Setting("ranking sees 8 of 12 tastes, 40 → 20 → 12", World(), (20, 12)),
+    "seeing": Setting("ranking sees all 12 tastes, 40 → 20 → 12", World(seen_tastes=12), (20, 12)),
+}

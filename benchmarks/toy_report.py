@@ -1,0 +1,174 @@
+"""The tables, the plot and the figures of `benchmarks.toy`."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import tabulate
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from benchmarks.toy_methods import METHODS, REFERENCE, SETTINGS
+from benchmarks.toy_study import Budget, Outcome
+
+Outcomes = dict[str, dict[str, Outcome]]  # by setting, then by method
+
+_BEGIN, _END = "<!-- results: written by benchmarks/toy.py -->", "<!-- end of results -->"
+# 97.5 % quantile of Student's t by degrees of freedom; beyond the last, that of the last, which is on the safe side.
+_T_QUANTILE = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+_REFERENCE_COLOR, _VARIANT_COLOR, _BASELINE_COLOR = "#2563eb", "#7c3aed", "#64748b"
+_INK, _GRID = "#334155", "#e2e8f0"
+_STYLE = {
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.edgecolor": _GRID,
+    "axes.labelcolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "svg.hashsalt": "toy",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """LCRON's recall less a method's, of the same worlds.
+
+    Args:
+      mean: over the seeds.
+      margin: half the width of its 95 % interval (Student's t).
+    """
+
+    mean: float
+    margin: float
+
+    @property
+    def sign(self) -> int:
+        """1 if LCRON is better, -1 if the other is, 0 if the interval holds zero."""
+        return 0 if abs(self.mean) <= self.margin else int(np.sign(self.mean))
+
+
+def gap(reference: Outcome, other: Outcome) -> Gap:
+    """Compares two methods seed by seed."""
+    differences = np.array(
+        [ours.recall - theirs.recall for ours, theirs in zip(reference.measures, other.measures, strict=True)]
+    )
+    quantile = _T_QUANTILE[min(len(differences) - 1, len(_T_QUANTILE)) - 1]
+    margin = quantile * differences.std(ddof=1) / np.sqrt(len(differences))
+    return Gap(float(differences.mean()), float(margin))
+
+
+def results(outcomes: Outcomes, budget: Budget, origin: dict[str, str]) -> str:
+    """Returns the results as Markdown: what was run, where its figures come from, a table and the claims per setting."""
+    parts = [
+        "\n".join(f"- {name}: {value}" for name, value in origin.items()),
+        f"Per method and setting: {budget.num_seeds} worlds (seeds), {budget.num_requests} requests to train on and as "
+        f"many held out, {budget.num_steps} steps of {budget.batch_size}; its own settings chosen on "
+        f"{budget.num_validation_seeds} other worlds.",
+    ]
+    for setting, by_method in outcomes.items():
+        parts += [f"### {SETTINGS[setting].title}", _table(by_method), _claims(by_method)]
+    return "\n\n".join(parts) + "\n"
+
+
+def figures(outcomes: Outcomes, budget: Budget, origin: dict[str, str]) -> dict[str, object]:
+    """Returns the figures as plain values."""
+    return {
+        **origin,
+        "budget": dataclasses.asdict(budget),
+        "settings": {
+            setting: {method: _figures(by_method[REFERENCE], outcome) for method, outcome in by_method.items()}
+            for setting, by_method in outcomes.items()
+        },
+    }
+
+
+def write_page(path: Path, text: str) -> None:
+    """Writes the results into their place on a page, or a page of their own where there is none."""
+    page = path.read_text(encoding="utf-8") if path.exists() else f"# Toy study\n\n{_BEGIN}\n{_END}\n"
+    place = re.compile(f"{re.escape(_BEGIN)}.*{re.escape(_END)}", re.DOTALL)
+    if not place.search(page):
+        raise ValueError(f"{path} has no place for the results. Expected: the lines {_BEGIN!r} and {_END!r}")
+    path.write_text(place.sub(lambda _: f"{_BEGIN}\n\n{text}\n{_END}", page), encoding="utf-8")
+
+
+def plot(outcomes: Outcomes, path: Path) -> None:
+    """Draws the recall of every method, a dot per seed and a bar for the mean, one panel per setting."""
+    methods = list(next(iter(outcomes.values())))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(3.0 + 3.4 * len(outcomes), 1.0 + 0.3 * len(methods)), layout="constrained")
+        panels = figure.subplots(1, len(outcomes), sharey=True, squeeze=False)[0]
+        for axes, (setting, by_method) in zip(panels, outcomes.items(), strict=True):
+            for row, (method, outcome) in enumerate(by_method.items()):
+                recalls = [measures.recall for measures in outcome.measures]
+                axes.plot(recalls, [row] * len(recalls), "o", color=_color(method), alpha=0.35, markersize=4)
+                axes.plot(np.mean(recalls), row, "|", color=_color(method), markersize=16, markeredgewidth=3)
+            mean = np.mean([measures.recall for measures in by_method[REFERENCE].measures])
+            axes.axvline(mean, color=_REFERENCE_COLOR, linewidth=1, linestyle=(0, (1, 3)))
+            axes.set_title(SETTINGS[setting].title, fontsize=10)
+            axes.set_xlabel("end-to-end recall")
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            axes.grid(axis="x", color=_GRID, linewidth=0.8)
+            axes.set_axisbelow(True)
+            axes.tick_params(length=0)
+            for side in ("top", "right"):
+                axes.spines[side].set_visible(False)
+        panels[0].set_yticks(range(len(methods)), [METHODS[method].title for method in methods])
+        panels[0].invert_yaxis()
+        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def _color(method: str) -> str:
+    if METHODS[method].baseline:
+        return _BASELINE_COLOR
+    return _REFERENCE_COLOR if method == REFERENCE else _VARIANT_COLOR
+
+
+def _table(by_method: dict[str, Outcome]) -> str:
+    rows = []
+    for method, outcome in by_method.items():
+        other = gap(by_method[REFERENCE], outcome)
+        mean = {name: np.mean(values) for name, values in _values(outcome).items()}
+        rows.append(
+            [
+                METHODS[method].title,
+                f"{mean['recall']:.4f} ± {np.std(_values(outcome)['recall'], ddof=1):.4f}",
+                "" if method == REFERENCE else f"{other.mean:+.4f} ± {other.margin:.4f}",
+                *(f"{mean[name]:.4f}" for name in ("retrieval_recall", "ranking_recall", "bound")),
+                f"{mean['blind_share']:.0%}",
+                ", ".join(filter(None, [outcome.chosen, f"{outcome.learning_rate:g}"])),
+            ]
+        )
+    headers = ["method", "end-to-end recall", "LCRON's lead", "retrieval", "ranking", "bound", "blind share", "chosen"]
+    return tabulate.tabulate(rows, headers, tablefmt="github", disable_numparse=True)
+
+
+def _claims(by_method: dict[str, Outcome]) -> str:
+    gaps = {method: gap(by_method[REFERENCE], outcome) for method, outcome in by_method.items() if method != REFERENCE}
+    claims = {f"LCRON is above {METHODS[name].title}": g for name, g in gaps.items() if METHODS[name].baseline}
+    for name, term in {"lcron_without_e2e": "L_e2e", "lcron_without_single": "L_single"}.items():
+        if name in gaps:
+            claims[f"removing {term} costs recall"] = gaps[name]
+    verdicts = {1: "holds", 0: "not shown", -1: "does not hold"}
+    return "\n".join(
+        f"- {claim}: **{verdicts[g.sign]}** ({g.mean:+.4f} ± {g.margin:.4f})" for claim, g in claims.items()
+    )
+
+
+def _values(outcome: Outcome) -> dict[str, list[float]]:
+    names = [field.name for field in dataclasses.fields(outcome.measures[0])]
+    return {name: [getattr(measures, name) for measures in outcome.measures] for name in names}
+
+
+def _figures(reference: Outcome, outcome: Outcome) -> dict[str, object]:
+    lead = gap(reference, outcome)
+    values = _values(outcome)
+    return {
+        "mean": {name: float(np.mean(numbers)) for name, numbers in values.items()},
+        "std": {name: float(np.std(numbers, ddof=1)) for name, numbers in values.items()},
+        "lead_of_lcron": {"mean": lead.mean, "margin": lead.margin},
+        "chosen": outcome.chosen,
+        "learning_rate": outcome.learning_rate,
+        "by_seed": values,
+    }
