@@ -5,20 +5,25 @@ import sys
 from collections.abc import Sequence
 
 from serving.server.flags import parse_flags
+from serving.server.messages import TextMessageError
+from serving.server.model_config import ModelConfigError
+from serving.server.options import ServeError
+from serving.server.settings import read_settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM; returns the exit code."""
     flags = parse_flags(arguments)
-    from serving.server.program import StartError, run, version_text  # takes seconds: wrong flags end sooner
-
-    if flags.version:
-        print(version_text())
-        return 0
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
-        run(flags)
-    except StartError as error:
+        settings = None if flags.version else read_settings(flags)
+        from serving.server.program import run, version_text  # TensorFlow takes seconds: what is wrong ends sooner
+
+        if settings is None:
+            print(version_text())
+        else:
+            run(settings)
+    except (ModelConfigError, TextMessageError, ServeError) as error:
         print(f"Failed to start server. Error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,45 +1,22 @@
 """The gRPC side of the server: its services on a port and, if asked for, on a UNIX socket."""
 
 import concurrent.futures
-import dataclasses
 import os
-from collections.abc import Sequence
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.health import HealthService
 from serving.server.model_service import ModelService
+from serving.server.options import GrpcOptions, ServeError
 from serving.server.prediction_service import PredictionService
 
+_ARGUMENTS: dict[str, int | str] = {
+    "grpc.max_send_message_length": -1,
+    "grpc.max_receive_message_length": -1,
+    "grpc.so_reuseport": 0,  # a second server on the port is an error, not a lottery
+}
 _SERVICES = ["tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"]
-
-
-class ServeError(Exception):
-    """The server cannot start."""
-
-
-@dataclasses.dataclass(frozen=True)
-class GrpcOptions:
-    """How the gRPC side listens.
-
-    Args:
-      host: address to listen on.
-      port: 0 takes a free one.
-      socket_path: of a UNIX socket to listen on too.
-      credentials: for TLS; `None` stands for plain text.
-      max_threads: calls answered at the same time; 0 stands for four per CPU.
-      channel_arguments: for gRPC itself, by name.
-      has_health_service: whether `grpc.health.v1.Health` is there.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    socket_path: str | None = None
-    credentials: grpc.ServerCredentials | None = None
-    max_threads: int = 0
-    channel_arguments: Sequence[tuple[str, int | str]] = ()
-    has_health_service: bool = False
 
 
 class GrpcServer:
@@ -58,12 +35,7 @@ class GrpcServer:
             concurrent.futures.ThreadPoolExecutor(
                 options.max_threads or 4 * (os.cpu_count() or 1), thread_name_prefix="grpc"
             ),
-            options=[
-                ("grpc.max_send_message_length", -1),
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a lottery
-                *options.channel_arguments,
-            ],
+            options=list({**_ARGUMENTS, **dict(options.channel_arguments)}.items()),
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction_service, self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(model_service, self._server)

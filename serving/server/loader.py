@@ -1,7 +1,5 @@
 """Loads a SavedModel from disk."""
 
-import dataclasses
-
 import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -9,26 +7,10 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from serving.server.errors import ServingError, from_exception, not_found
 from serving.server.metrics import LOAD_ATTEMPT_COUNT, Metrics
+from serving.server.options import LoadOptions
 from serving.server.servable import Servable
 from serving.server.signature import Signature, function_runner
 from serving.server.warmup import warm_up
-
-
-@dataclasses.dataclass(frozen=True)
-class LoadOptions:
-    """How models are loaded.
-
-    Args:
-      tags: of the graph to load from a SavedModel.
-      warms_up: whether the model's warm-up requests run before it is served.
-      warmup_iterations: how often each of them runs.
-      checks_method_names: whether Classify and Regress insist on the signature's method name.
-    """
-
-    tags: tuple[str, ...] = (tf.saved_model.SERVING,)
-    warms_up: bool = True
-    warmup_iterations: int = 1
-    checks_method_names: bool = False
 
 
 class Loader:

@@ -4,20 +4,24 @@ import dataclasses
 import gc
 import signal
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 
 from serving.server.errors import ServingError
-from serving.server.grpc_server import GrpcOptions, GrpcServer, ServeError
+from serving.server.grpc_server import GrpcServer
 from serving.server.labels import VersionLabels
-from serving.server.loader import Loader, LoadOptions
+from serving.server.loader import Loader
 from serving.server.lookup import ServableLookup
 from serving.server.manager import ModelManager
 from serving.server.metrics import Metrics
 from serving.server.model_config import ModelConfig
 from serving.server.model_service import ModelService
+from serving.server.options import GrpcOptions, LoadOptions, RestOptions, ServeError
 from serving.server.prediction_service import PredictionService
 from serving.server.reload import ConfigReloader
+from serving.server.rest.api import RestApi
+from serving.server.rest.http_server import RestServer
 
 __all__ = ["ModelServer", "ServeError"]
 
@@ -27,17 +31,17 @@ class ModelServer:
 
     Args:
       models: what to serve, in the order to load it.
-      port: gRPC port; 0 takes a free one.
-      host: address to listen on.
+      port: gRPC port; `None` leaves it to `grpc_options`, where 0 takes a free one.
+      host: address to listen on; `None` leaves it to `grpc_options`.
       poll_interval_s: seconds between two looks for new versions; 0 looks once.
       max_num_load_retries: how often a version that failed to load is tried again.
       load_retry_interval_s: seconds between two tries.
-      grpc_max_threads: calls answered at the same time; 0 stands for four per CPU.
       start_timeout_s: how long a start waits for every model to serve a version; `None` waits until it does or fails.
       released_versions: returns the versions that may be served at the moment; `None` stands for all on disk. While
         there is none of them, what is served stays.
       loading: how models are loaded.
-      grpc_options: what else there is to say about the gRPC side; its host, port and threads are those above.
+      grpc_options: how the gRPC side listens.
+      rest_options: how the REST side listens, on the same address; `None` stands for no REST.
       allow_version_labels_for_unavailable_models: whether an unused label may be given to a version before it is
         available, as the labels of the first configuration are.
 
@@ -53,16 +57,16 @@ class ModelServer:
         self,
         models: Sequence[ModelConfig],
         *,
-        port: int = 0,
-        host: str = "127.0.0.1",
+        port: int | None = None,
+        host: str | None = None,
         poll_interval_s: float = 1.0,
         max_num_load_retries: int = 0,
         load_retry_interval_s: float = 60.0,
-        grpc_max_threads: int = 0,
         start_timeout_s: float | None = None,
         released_versions: Callable[[], Collection[int]] | None = None,
         loading: LoadOptions | None = None,
         grpc_options: GrpcOptions | None = None,
+        rest_options: RestOptions | None = None,
         allow_version_labels_for_unavailable_models: bool = False,
     ):
         self._metrics = Metrics()
@@ -78,12 +82,22 @@ class ModelServer:
             self._manager.versions, allow_unavailable=allow_version_labels_for_unavailable_models
         )
         self._start_timeout_s = start_timeout_s
-        self._host = host
-        self.port = port
+        options = grpc_options or GrpcOptions()
+        options = dataclasses.replace(
+            options,
+            host=options.host if host is None else host,
+            port=options.port if port is None else port,
+        )
+        self._host, self.port = options.host, options.port
+        self.rest_port: int | None = None
         self.reloader = ConfigReloader(self._manager, self._labels)
         lookup = ServableLookup(self._manager.versions, self._labels)
-        options = dataclasses.replace(grpc_options or GrpcOptions(), host=host, port=port, max_threads=grpc_max_threads)
         self._grpc = GrpcServer(PredictionService(lookup, self._metrics), ModelService(lookup, self.reloader), options)
+        self._rest = (
+            RestServer(RestApi(lookup, self._metrics), self._metrics, options.host, rest_options)
+            if rest_options
+            else None
+        )
 
     @property
     def target(self) -> str:
@@ -106,6 +120,8 @@ class ModelServer:
         except ServingError as error:
             raise ServeError(str(error)) from None
         self.port = self._grpc.listen()
+        if self._rest is not None:
+            self.rest_port = self._rest.listen()
         self._manager.start()
         names = [model.name for model in self._manager.models]
         self._manager.is_settled(names, self._start_timeout_s)
@@ -114,6 +130,8 @@ class ModelServer:
             self.stop(grace_s=0)
             raise ServeError(f"{len(missing)} servable(s) did not become available: {', '.join(missing)}")
         self._grpc.start()
+        if self._rest is not None:
+            self._rest.start()
 
     def stop(self, grace_s: float = 5.0) -> None:
         """Refuses new calls, lets those in flight finish, and unloads the models.
@@ -121,7 +139,10 @@ class ModelServer:
         Args:
           grace_s: how long calls in flight may take before they are cancelled.
         """
-        self._grpc.stop(grace_s)
+        end_s = time.monotonic() + grace_s
+        if self._rest is not None:
+            self._rest.stop(grace_s)
+        self._grpc.stop(max(end_s - time.monotonic(), 0.0))
         self._manager.stop()
 
     def run(self, report_start: Callable[[], None]) -> None:

@@ -3,9 +3,9 @@ import threading
 import grpc
 import pytest
 
-from serving.server.grpc_server import GrpcOptions
 from serving.server.messages import HealthCheckRequest, HealthCheckResponse
 from serving.server.model_config import model_config
+from serving.server.options import GrpcOptions
 from serving.server.server import ModelServer
 
 SERVING, NOT_SERVING, SERVICE_UNKNOWN = 1, 2, 3
