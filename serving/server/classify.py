@@ -31,7 +31,7 @@ def classify(
     signature = servable.signature_of_method(request.model_spec.signature_name, METHOD_NAME)
     outputs = classification_outputs(signature)
     examples = serialized_examples(request.input)
-    results = run_on_examples(signature, examples, outputs)
+    results = run_on_examples(signature, examples, outputs, "Classify")
     return classification_pb2.ClassificationResponse(
         model_spec=answered_by(servable, request.model_spec), result=classification_result(results, len(examples))
     )

@@ -30,8 +30,10 @@ def serialized_examples(request_input: input_pb2.Input) -> np.ndarray:
     return array
 
 
-def run_on_examples(signature: Signature, examples: np.ndarray, outputs: Sequence[str]) -> Mapping[str, np.ndarray]:
-    """Runs a signature whose one input takes serialized examples."""
+def run_on_examples(
+    signature: Signature, examples: np.ndarray, outputs: Sequence[str], method: str
+) -> Mapping[str, np.ndarray]:
+    """Runs a signature whose one input takes serialized examples, for a `method` of the service."""
     (name,) = signature.inputs
     signature.check_input(name, examples, tf.string)
-    return signature.run({name: examples}, outputs)
+    return signature.run({name: examples}, outputs, method)

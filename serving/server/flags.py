@@ -26,6 +26,7 @@ _REFUSED = {
     "thread_pool_factory_config_file": str,
     "tensorflow_session_config_file": str,
     "enable_per_model_batching_parameters": bool,
+    "enable_serialization_as_tensor_content": bool,
 }
 
 
@@ -86,7 +87,6 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
     _add(parser, "enable_signature_method_name_check", bool, False, "Classify and Regress check the method name")
     _add(parser, "enable_batching", bool, False, "join concurrent calls")
     _add(parser, "batching_parameters_file", str, "", "text-format BatchingParameters")
-    _add(parser, "enable_serialization_as_tensor_content", bool, False, "answer Predict in tensor_content")
     _add(parser, "tensorflow_session_parallelism", int, 0, "threads of TensorFlow; 0 = one per CPU")
     _add(parser, "tensorflow_intra_op_parallelism", int, 0, "threads of one operation; 0 = one per CPU")
     _add(parser, "tensorflow_inter_op_parallelism", int, 0, "operations at the same time; 0 = one per CPU")

@@ -1,7 +1,6 @@
 """The gRPC side of the server: its services on a port and, if asked for, on a UNIX socket."""
 
 import concurrent.futures
-import os
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
@@ -32,9 +31,7 @@ class GrpcServer:
         self._options = options
         self._health = HealthService(_SERVICES)
         self._server = grpc.server(
-            concurrent.futures.ThreadPoolExecutor(
-                options.max_threads or 4 * (os.cpu_count() or 1), thread_name_prefix="grpc"
-            ),
+            concurrent.futures.ThreadPoolExecutor(options.max_threads or None, thread_name_prefix="grpc"),
             options=list({**_ARGUMENTS, **dict(options.channel_arguments)}.items()),
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(prediction_service, self._server)

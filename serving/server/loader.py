@@ -1,12 +1,15 @@
 """Loads a SavedModel from disk."""
 
+from collections.abc import Callable
+
 import grpc
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from serving.server.batching.batcher import Batcher
 from serving.server.errors import ServingError, from_exception, not_found
-from serving.server.metrics import LOAD_ATTEMPT_COUNT, Metrics
+from serving.server.metrics import LOAD_ATTEMPT_COUNT, RUNTIME_LATENCY, Metrics
 from serving.server.options import LoadOptions
 from serving.server.servable import Servable
 from serving.server.signature import Signature, function_runner
@@ -18,12 +21,16 @@ class Loader:
 
     Args:
       options: how.
-      metrics: where loads and warm-ups are counted.
+      metrics: where loads, warm-ups and runs are counted.
+      batcher: joins the calls of a signature; `None` joins none.
     """
 
-    def __init__(self, options: LoadOptions | None = None, metrics: Metrics | None = None):
+    def __init__(
+        self, options: LoadOptions | None = None, metrics: Metrics | None = None, batcher: Batcher | None = None
+    ):
         self._options = options or LoadOptions()
         self._metrics = metrics or Metrics()
+        self._batcher = batcher
 
     def __call__(self, name: str, version: int, path: str) -> Servable:
         """Loads a SavedModel and warms it up.
@@ -53,11 +60,16 @@ class Loader:
     def _load(self, name: str, version: int, path: str) -> Servable:
         definitions = dict(self._graph(path).signature_def)
         loaded = tf.saved_model.load(path, tags=list(self._options.tags))
-        signatures = {
-            key: Signature(definitions[key], function_runner(definitions[key], function))
-            for key, function in loaded.signatures.items()
-        }
+        signatures = {}
+        for key, function in loaded.signatures.items():
+            run = function_runner(definitions[key], function)
+            if self._batcher is not None:
+                run = self._batcher.batched(run)
+            signatures[key] = Signature(definitions[key], run, self._observer(name))
         return Servable(name, version, definitions, signatures, loaded, self._options.checks_method_names)
+
+    def _observer(self, name: str) -> Callable[[str, float], None]:
+        return lambda api, latency_s: self._metrics.observe(RUNTIME_LATENCY, latency_s * 1e6, name, api, "TF1")
 
     def _graph(self, path: str) -> meta_graph_pb2.MetaGraphDef:
         file = tf.io.gfile.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PB)

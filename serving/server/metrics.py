@@ -8,7 +8,6 @@ from collections.abc import Sequence
 REQUEST_COUNT = "/tensorflow/serving/request_count"
 REQUEST_LATENCY = "/tensorflow/serving/request_latency"
 RUNTIME_LATENCY = "/tensorflow/serving/runtime_latency"
-REQUEST_EXAMPLE_COUNTS = "/tensorflow/serving/request_example_counts"
 WARMUP_LATENCY = "/tensorflow/serving/model_warmup_latency"
 LOAD_ATTEMPT_COUNT = "/tensorflow/cc/saved_model/load_attempt_count"
 BATCH_QUEUING_LATENCY = "/tensorflow/serving/batching_session/queuing_latency"
@@ -23,10 +22,9 @@ _COUNTERS = {REQUEST_COUNT: ("model_name", "status"), LOAD_ATTEMPT_COUNT: ("mode
 _HISTOGRAMS = {
     REQUEST_LATENCY: (("model_name", "API", "entrypoint"), _LATENCY_LIMITS),
     RUNTIME_LATENCY: (("model_name", "API", "runtime"), _LATENCY_LIMITS),
-    REQUEST_EXAMPLE_COUNTS: (("model",), _COUNT_LIMITS),
     WARMUP_LATENCY: (("model_path", "status"), _LATENCY_LIMITS),
     BATCH_QUEUING_LATENCY: ((), _LATENCY_LIMITS),
-    BATCH_SIZE: (("model_name",), _COUNT_LIMITS),
+    BATCH_SIZE: ((), _COUNT_LIMITS),
     BATCH_PADDING: (("execution_batch_size",), _COUNT_LIMITS),
 }
 

@@ -71,10 +71,10 @@ def _run(
     task: inference_pb2.InferenceTask, signature: Signature, examples: np.ndarray
 ) -> inference_pb2.InferenceResult:
     if task.method_name == classify.METHOD_NAME:
-        outputs = run_on_examples(signature, examples, classify.classification_outputs(signature))
+        outputs = run_on_examples(signature, examples, classify.classification_outputs(signature), "MultiInference")
         return inference_pb2.InferenceResult(
             classification_result=classify.classification_result(outputs, len(examples))
         )
     output = regress.regression_output(signature)
-    values = run_on_examples(signature, examples, [output])[output]
+    values = run_on_examples(signature, examples, [output], "MultiInference")[output]
     return inference_pb2.InferenceResult(regression_result=regress.regression_result(values, len(examples)))

@@ -19,7 +19,7 @@ class GrpcOptions:
       port: 0 takes a free one.
       socket_path: of a UNIX socket to listen on too.
       credentials: for TLS; `None` stands for plain text.
-      max_threads: calls answered at the same time; 0 stands for four per CPU.
+      max_threads: calls answered at the same time; 0 stands for four per CPU, with batching for more.
       channel_arguments: for gRPC itself, by name.
       has_health_service: whether `grpc.health.v1.Health` is there.
     """
@@ -39,7 +39,7 @@ class RestOptions:
 
     Args:
       port: 0 takes a free one.
-      num_threads: calls answered at the same time; 0 stands for four per CPU.
+      num_threads: calls answered at the same time; 0 stands for four per CPU, with batching for more.
       timeout_s: how long a call waits for its turn.
       enables_cors: whether answers have CORS headers.
       metrics_path: of the page for Prometheus; `None` stands for no page.

@@ -32,6 +32,7 @@ def run(settings: Settings) -> None:
         loading=settings.loading,
         grpc_options=settings.grpc,
         rest_options=settings.rest,
+        batching=settings.batching,
         allow_version_labels_for_unavailable_models=flags.allow_version_labels_for_unavailable_models,
     )
     watcher = ConfigWatcher(flags.model_config_file, flags.model_config_file_poll_wait_seconds, server.reloader)

@@ -23,7 +23,7 @@ def regress(servable: Servable, request: regression_pb2.RegressionRequest) -> re
     signature = servable.signature_of_method(request.model_spec.signature_name, METHOD_NAME)
     output = regression_output(signature)
     examples = serialized_examples(request.input)
-    results = run_on_examples(signature, examples, [output])
+    results = run_on_examples(signature, examples, [output], "Regress")
     return regression_pb2.RegressionResponse(
         model_spec=answered_by(servable, request.model_spec),
         result=regression_result(results[output], len(examples)),

@@ -2,12 +2,15 @@
 
 import dataclasses
 import gc
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 
+from serving.server.batching.batcher import Batcher
+from serving.server.batching.parameters import BatchingOptions
 from serving.server.errors import ServingError
 from serving.server.grpc_server import GrpcServer
 from serving.server.labels import VersionLabels
@@ -42,6 +45,7 @@ class ModelServer:
       loading: how models are loaded.
       grpc_options: how the gRPC side listens.
       rest_options: how the REST side listens, on the same address; `None` stands for no REST.
+      batching: how concurrent calls are joined; `None` joins none.
       allow_version_labels_for_unavailable_models: whether an unused label may be given to a version before it is
         available, as the labels of the first configuration are.
 
@@ -67,16 +71,18 @@ class ModelServer:
         loading: LoadOptions | None = None,
         grpc_options: GrpcOptions | None = None,
         rest_options: RestOptions | None = None,
+        batching: BatchingOptions | None = None,
         allow_version_labels_for_unavailable_models: bool = False,
     ):
         self._metrics = Metrics()
+        self._batcher = Batcher(batching, self._metrics) if batching is not None else None
         self._manager = ModelManager(
             models,
             poll_interval_s=poll_interval_s,
             max_num_load_retries=max_num_load_retries,
             load_retry_interval_s=load_retry_interval_s,
             released_versions=released_versions,
-            load=Loader(loading, self._metrics),
+            load=Loader(loading, self._metrics, self._batcher),
         )
         self._labels = VersionLabels(
             self._manager.versions, allow_unavailable=allow_version_labels_for_unavailable_models
@@ -87,17 +93,19 @@ class ModelServer:
             options,
             host=options.host if host is None else host,
             port=options.port if port is None else port,
+            max_threads=options.max_threads or _num_threads(batching),
         )
         self._host, self.port = options.host, options.port
         self.rest_port: int | None = None
         self.reloader = ConfigReloader(self._manager, self._labels)
         lookup = ServableLookup(self._manager.versions, self._labels)
         self._grpc = GrpcServer(PredictionService(lookup, self._metrics), ModelService(lookup, self.reloader), options)
-        self._rest = (
-            RestServer(RestApi(lookup, self._metrics), self._metrics, options.host, rest_options)
-            if rest_options
-            else None
-        )
+        self._rest: RestServer | None = None
+        if rest_options is not None:
+            rest_options = dataclasses.replace(
+                rest_options, num_threads=rest_options.num_threads or _num_threads(batching)
+            )
+            self._rest = RestServer(RestApi(lookup, self._metrics), self._metrics, options.host, rest_options)
 
     @property
     def target(self) -> str:
@@ -144,6 +152,8 @@ class ModelServer:
             self._rest.stop(grace_s)
         self._grpc.stop(max(end_s - time.monotonic(), 0.0))
         self._manager.stop()
+        if self._batcher is not None:
+            self._batcher.stop()
 
     def run(self, report_start: Callable[[], None]) -> None:
         """Starts, serves until SIGTERM or SIGINT, and stops: all that a serving program does, in its main thread.
@@ -171,3 +181,8 @@ class ModelServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def _num_threads(batching: BatchingOptions | None) -> int:
+    """Four calls per CPU; calls that wait for their batch hold their thread, and two batches of them are enough."""
+    return max(4 * (os.cpu_count() or 1), min(2 * batching.batch_limit, 256) if batching is not None else 0)

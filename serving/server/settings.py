@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 
+from serving.server.batching.parameters import BatchingOptions, read_batching_parameters
 from serving.server.credentials import server_credentials
 from serving.server.messages import MonitoringConfig, read_text_message
 from serving.server.model_config import ModelConfig, model_config, read_model_config_file
@@ -22,6 +23,7 @@ class Settings:
       grpc: how the gRPC side listens.
       rest: how the REST side listens; `None` stands for no REST.
       loading: how models are loaded.
+      batching: how calls are joined; `None` joins none.
     """
 
     models: Sequence[ModelConfig]
@@ -29,6 +31,7 @@ class Settings:
     grpc: GrpcOptions
     rest: RestOptions | None
     loading: LoadOptions
+    batching: BatchingOptions | None
 
 
 def read_settings(flags: argparse.Namespace) -> Settings:
@@ -38,7 +41,14 @@ def read_settings(flags: argparse.Namespace) -> Settings:
       ModelConfigError: the models cannot be served.
       TextMessageError: another file cannot be read.
     """
-    return Settings(models=_models(flags), flags=flags, grpc=_grpc(flags), rest=_rest(flags), loading=_loading(flags))
+    return Settings(
+        models=_models(flags),
+        flags=flags,
+        grpc=_grpc(flags),
+        rest=_rest(flags),
+        loading=_loading(flags),
+        batching=_batching(flags),
+    )
 
 
 def _models(flags: argparse.Namespace) -> list[ModelConfig]:
@@ -83,6 +93,14 @@ def _loading(flags: argparse.Namespace) -> LoadOptions:
         warmup_iterations=flags.num_request_iterations_for_warmup or 1,
         checks_method_names=flags.enable_signature_method_name_check,
     )
+
+
+def _batching(flags: argparse.Namespace) -> BatchingOptions | None:
+    if not flags.enable_batching:
+        return None
+    if not flags.batching_parameters_file:
+        return BatchingOptions()
+    return read_batching_parameters(flags.batching_parameters_file)
 
 
 def _number_or_text(value: str) -> int | str:

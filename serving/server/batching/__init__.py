@@ -1,0 +1,1 @@
+"""Joins concurrent calls of a signature into one run."""

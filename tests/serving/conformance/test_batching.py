@@ -1,0 +1,103 @@
+"""Calls that are joined."""
+
+import concurrent.futures
+
+import numpy as np
+import pytest
+from conformance_requests import config_of, examples, fails, predict, predict_request, spec
+from conformance_server import running
+from tensorflow_serving.apis import regression_pb2
+
+
+@pytest.fixture(scope="module")
+def batching(command, put, tmp_path_factory):
+    """Up to 8 rows, padded to 4 or 8, wait for each other for half a second."""
+    base = tmp_path_factory.mktemp("batching")
+    put(base / "rows", 1, "rows")
+    put(base / "half", 1, "half_plus", 2.0)
+    config = config_of("rows", base / "rows") + config_of("half", base / "half")
+    (base / "models.config").write_text(f"model_config_list {{ {config} }}")
+    (base / "batching.config").write_text(
+        """
+        max_batch_size { value: 8 }
+        batch_timeout_micros { value: 500000 }
+        max_enqueued_batches { value: 100 }
+        num_batch_threads { value: 2 }
+        allowed_batch_sizes: 4
+        allowed_batch_sizes: 8
+        """
+    )
+    flags = [
+        f"--model_config_file={base}/models.config",
+        "--enable_batching=true",
+        f"--batching_parameters_file={base}/batching.config",
+    ]
+    with running(command, flags, base / "server.log") as server:
+        yield server
+
+
+def x(*values):
+    return {"x": np.float32(values)}
+
+
+def test_concurrent_calls_run_together_and_get_their_own_rows(batching):
+    requests = [predict_request(spec("rows"), x(n, 10 * n)) for n in range(4)]
+    calls = [batching.prediction.Predict.future(request, timeout=30) for request in requests]
+    for n, call in enumerate(calls):
+        outputs = call.result().outputs
+        assert list(outputs["y"].float_val) == [n / 2 + 2, 5 * n + 2]
+        assert list(outputs["rows"].int_val) == [8, 8]
+
+
+def test_padding_is_not_returned(batching):
+    outputs = predict(batching, spec("rows"), x(2.0)).outputs
+    assert list(outputs["y"].float_val) == [3.0]
+    assert list(outputs["rows"].int_val) == [4]
+    five = predict(batching, spec("rows"), x(1, 2, 3, 4, 5)).outputs
+    assert list(five["rows"].int_val) == [8] * 5
+
+
+def test_rest_and_grpc_share_a_batch(batching):
+    request = predict_request(spec("rows"), x(0, 1, 2, 3))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        over_rest = pool.submit(batching.post, "rows:predict", {"instances": [4.0, 5.0, 6.0, 7.0]})
+        over_grpc = batching.prediction.Predict(request, timeout=30)
+        rows = over_rest.result().json["predictions"]
+    assert list(over_grpc.outputs["rows"].int_val) == [8] * 4
+    assert rows == [{"rows": 8, "y": n / 2 + 2} for n in (4.0, 5.0, 6.0, 7.0)]
+
+
+def test_examples_are_batched_too(batching):
+    def ask(value):
+        request = regression_pb2.RegressionRequest(
+            model_spec=spec("half", signature="regress"), input=examples({"x": value})
+        )
+        return batching.prediction.Regress(request, timeout=30).result.regressions[0].value
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, map(float, range(8)))) == [n / 2 + 2 for n in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("signature", "inputs", "message"),
+    [
+        ("any_shape", {"x": np.float32(1)}, "Batching Run() input tensors must have at least one dimension"),
+        (
+            "pair",
+            {"a": np.float32([1]), "b": np.float32([1, 2])},
+            "Batching Run() input tensors must have equal 0th-dimension size",
+        ),
+        ("", x(*range(9)), "Task size 9 is larger than maximum input batch size 8"),
+    ],
+)
+def test_what_cannot_be_joined(batching, signature, inputs, message):
+    code, said = fails(lambda: predict(batching, spec("rows", signature=signature), inputs))
+    assert (code, said) == ("INVALID_ARGUMENT", message)
+
+
+def test_64_callers_get_their_own_answers(batching):
+    def ask(n):
+        return list(predict(batching, spec("rows"), x(n)).outputs["y"].float_val)
+
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        assert list(pool.map(ask, range(256))) == [[n / 2 + 2] for n in range(256)]
