@@ -11,9 +11,9 @@ from serving.server.options import ServeError
 from serving.server.settings import read_settings
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, program: str = "python -m serving.server") -> int:
     """Serves until SIGTERM; returns the exit code."""
-    flags = parse_flags(arguments)
+    flags = parse_flags(arguments, program=program)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings = None if flags.version else read_settings(flags)

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import NoReturn
 
 # What these ask for does not exist here; TF Serving's command lines work all the same.
 _IGNORED = {
@@ -30,13 +31,17 @@ _REFUSED = {
 }
 
 
-def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parses TF Serving's flags; ends the program with a message if they are wrong.
+def parse_flags(
+    arguments: Sequence[str] | None = None, *, program: str = "python -m serving.server", needs_models: bool = True
+) -> argparse.Namespace:
+    """Parses TF Serving's flags; ends the program with one line if they are wrong.
 
     Args:
       arguments: the words after the program's name; `None` takes the process's own.
+      program: its name.
+      needs_models: whether the flags must say what to serve; otherwise they must not.
     """
-    parser = argparse.ArgumentParser(prog="python -m serving.server", allow_abbrev=False)
+    parser = _Parser(prog=program, allow_abbrev=False)
     _add_ports(parser)
     _add_models(parser)
     _add_behaviour(parser)
@@ -44,8 +49,14 @@ def parse_flags(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         _add(parser, name, kind, None, argparse.SUPPRESS)
     flags = parser.parse_args(arguments)
     if not flags.version:
+        _check_models(parser, flags, needs_models)
         _check(parser, flags)
     return flags
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def _add_ports(parser: argparse.ArgumentParser) -> None:
@@ -106,12 +117,18 @@ def _boolean(word: str) -> bool:
     return word == "true"
 
 
+def _check_models(parser: argparse.ArgumentParser, flags: argparse.Namespace, needs_models: bool) -> None:
+    has_models = bool(flags.model_base_path or flags.model_config_file)
+    if needs_models and not has_models:
+        parser.error("Both --model_base_path and --model_config_file are empty: one of them is required")
+    if has_models and not needs_models:
+        parser.error("--model_base_path and --model_config_file do not go with a folder of releases")
+
+
 def _check(parser: argparse.ArgumentParser, flags: argparse.Namespace) -> None:
     for name in _REFUSED:
         if getattr(flags, name):
             parser.error(f"--{name} is not supported by this server")
-    if not flags.model_base_path and not flags.model_config_file:
-        parser.error("Both --model_base_path and --model_config_file are empty: one of them is required")
     for name in ("port", "rest_api_port"):
         if not 0 <= getattr(flags, name) <= 65535:
             parser.error(f"--{name} must be in 0..65535. Received: {getattr(flags, name)}")

@@ -18,23 +18,8 @@ def run(settings: Settings) -> None:
       ServeError: the server cannot start.
     """
     flags = settings.flags
-    within = flags.tensorflow_session_parallelism or flags.tensorflow_intra_op_parallelism
-    between = flags.tensorflow_session_parallelism or flags.tensorflow_inter_op_parallelism
-    if within:
-        tf.config.threading.set_intra_op_parallelism_threads(within)
-    if between:
-        tf.config.threading.set_inter_op_parallelism_threads(between)
-    server = ModelServer(
-        settings.models,
-        poll_interval_s=flags.file_system_poll_wait_seconds,
-        max_num_load_retries=flags.max_num_load_retries,
-        load_retry_interval_s=max(flags.load_retry_interval_micros, 0) / 1e6,
-        loading=settings.loading,
-        grpc_options=settings.grpc,
-        rest_options=settings.rest,
-        batching=settings.batching,
-        allow_version_labels_for_unavailable_models=flags.allow_version_labels_for_unavailable_models,
-    )
+    set_parallelism(settings)
+    server = ModelServer(settings.models, **settings.server_options())
     watcher = ConfigWatcher(flags.model_config_file, flags.model_config_file_poll_wait_seconds, server.reloader)
 
     def report_start() -> None:
@@ -47,6 +32,17 @@ def run(settings: Settings) -> None:
         server.run(report_start)
     finally:
         watcher.stop()
+
+
+def set_parallelism(settings: Settings) -> None:
+    """Gives TensorFlow the threads that the flags ask for, before it is used."""
+    flags = settings.flags
+    within = flags.tensorflow_session_parallelism or flags.tensorflow_intra_op_parallelism
+    between = flags.tensorflow_session_parallelism or flags.tensorflow_inter_op_parallelism
+    if within:
+        tf.config.threading.set_intra_op_parallelism_threads(within)
+    if between:
+        tf.config.threading.set_inter_op_parallelism_threads(between)
 
 
 def version_text() -> str:

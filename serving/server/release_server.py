@@ -1,7 +1,8 @@
 """Serves the releases of a base folder."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
@@ -9,7 +10,11 @@ from tensorflow_serving.config import model_server_config_pb2
 from serving.release.manifest import ReleaseError
 from serving.release.serving_config import serving_config
 from serving.release.store import ReleaseStore
-from serving.server.server import ModelServer, ServeError
+from serving.server.flags import parse_flags
+from serving.server.messages import TextMessageError
+from serving.server.options import ServeError
+from serving.server.server import ModelServer
+from serving.server.settings import Settings, read_settings
 from serving.signatures import RETRIEVAL
 
 
@@ -20,6 +25,7 @@ def release_server(
     port: int = 8500,
     poll_interval_s: float = 1.0,
     start_timeout_s: float = 300.0,
+    **options: Any,
 ) -> ModelServer:
     """Returns a server, not yet started, for the two newest releases and those to come.
 
@@ -32,6 +38,7 @@ def release_server(
       port: gRPC port; 0 takes a free one.
       poll_interval_s: seconds between two looks for new releases.
       start_timeout_s: how long a start waits for every model to serve a version.
+      **options: further arguments of `ModelServer`.
 
     Raises:
       ServeError: the folder is missing, holds no release, or its newest release is damaged.
@@ -57,6 +64,7 @@ def release_server(
         poll_interval_s=poll_interval_s,
         start_timeout_s=start_timeout_s,
         released_versions=store.versions,
+        **options,
     )
 
 
@@ -65,6 +73,7 @@ def serve_release_base(
     *,
     host: str = "127.0.0.1",
     port: int = 8500,
+    flags: Sequence[str] = (),
     start_timeout_s: float = 300.0,
     report: Callable[[str], None] = print,
 ) -> None:
@@ -74,16 +83,29 @@ def serve_release_base(
       base: folder that releases are pushed to.
       host: address to listen on.
       port: gRPC port; 0 takes a free one.
+      flags: further flags of TF Serving's.
       start_timeout_s: how long to wait for every model to serve a version.
       report: takes one line when the server answers and one when it has stopped.
 
     Raises:
       ServeError: there is nothing to serve, it cannot be loaded in time, or the port is in use.
     """
-    server = release_server(base, host=host, port=port, start_timeout_s=start_timeout_s)
+    settings = _settings([f"--host={host}", f"--port={port}", *flags])
+    server = release_server(base, host=host, port=port, start_timeout_s=start_timeout_s, **settings.server_options())
 
     def report_start() -> None:
         report(f"Serving release {server.available_versions(RETRIEVAL)[0]} of {os.fspath(base)} on {server.target}")
+        if server.rest_port is not None:
+            report(f"REST on {host}:{server.rest_port}")
 
     server.run(report_start)
     report("Stopped")
+
+
+def _settings(flags: Sequence[str]) -> Settings:
+    # A release that cannot be loaded now is broken: the flags' own default would try it for five minutes.
+    words = ["--max_num_load_retries=0", *flags]
+    try:
+        return read_settings(parse_flags(words, program="lcron serve", needs_models=False))
+    except TextMessageError as error:
+        raise ServeError(str(error)) from None

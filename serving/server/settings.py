@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from serving.server.batching.parameters import BatchingOptions, read_batching_parameters
 from serving.server.credentials import server_credentials
@@ -33,6 +34,19 @@ class Settings:
     loading: LoadOptions
     batching: BatchingOptions | None
 
+    def server_options(self) -> dict[str, Any]:
+        """Returns what a `ModelServer` takes, but for the models."""
+        return {
+            "poll_interval_s": self.flags.file_system_poll_wait_seconds,
+            "max_num_load_retries": self.flags.max_num_load_retries,
+            "load_retry_interval_s": max(self.flags.load_retry_interval_micros, 0) / 1e6,
+            "loading": self.loading,
+            "grpc_options": self.grpc,
+            "rest_options": self.rest,
+            "batching": self.batching,
+            "allow_version_labels_for_unavailable_models": self.flags.allow_version_labels_for_unavailable_models,
+        }
+
 
 def read_settings(flags: argparse.Namespace) -> Settings:
     """Reads every file that the flags name.
@@ -54,7 +68,7 @@ def read_settings(flags: argparse.Namespace) -> Settings:
 def _models(flags: argparse.Namespace) -> list[ModelConfig]:
     if flags.model_config_file:
         return read_model_config_file(flags.model_config_file)
-    return [model_config(flags.model_name, flags.model_base_path)]
+    return [model_config(flags.model_name, flags.model_base_path)] if flags.model_base_path else []
 
 
 def _grpc(flags: argparse.Namespace) -> GrpcOptions:

@@ -1,10 +1,13 @@
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,11 @@ from serving.server.server import ServeError
 
 ROOT = Path(__file__).resolve().parents[3]
 STAGES = [Stage("retrieval", 6), Stage("ranking", 4)]
-SERVE = "import sys; from serving.server.release_server import *; serve_release_base(sys.argv[1], port=0)"
+SERVE = """
+import sys
+from serving.server.release_server import serve_release_base
+serve_release_base(sys.argv[1], port=0, flags=sys.argv[2:])
+"""
 
 
 def test_serving_config_keeps_two_versions_and_loads_retrieval_last():
@@ -101,8 +108,11 @@ def test_the_newest_release_lacks_a_model(tmp_path, cascade_models):
 
 def test_serves_until_sigterm_and_says_so(tmp_path, cascade_models):
     version = push(cascade_models(1), tmp_path, stages=STAGES).version
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        rest_port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-u", "-c", SERVE, str(tmp_path)],
+        [sys.executable, "-u", "-c", SERVE, str(tmp_path), f"--rest_api_port={rest_port}", "--enable_batching"],
         cwd=ROOT,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
         stdout=subprocess.PIPE,
@@ -111,6 +121,10 @@ def test_serves_until_sigterm_and_says_so(tmp_path, cascade_models):
     assert server.stdout is not None
     try:
         assert re.fullmatch(rf"Serving release {version} of {tmp_path} on 127\.0\.0\.1:\d+\n", server.stdout.readline())
+        assert server.stdout.readline() == f"REST on 127.0.0.1:{rest_port}\n"
+        with urllib.request.urlopen(f"http://127.0.0.1:{rest_port}/v1/models/retrieval") as response:
+            (status,) = json.load(response)["model_version_status"]
+        assert (status["version"], status["state"]) == (str(version), "AVAILABLE")
         server.send_signal(signal.SIGTERM)
         assert server.stdout.read() == "Stopped\n"
         assert server.wait(timeout=10) == 0
