@@ -60,7 +60,7 @@ def gap(reference: Outcome, other: Outcome) -> Gap:
 
 
 def results(outcomes: Outcomes, budget: Budget, origin: dict[str, str]) -> str:
-    """Returns the results as Markdown: what was run, where its figures come from, a table and the claims per setting."""
+    """Returns the results as Markdown: where they come from, and a table and the claims per setting."""
     parts = [
         "\n".join(f"- {name}: {value}" for name, value in origin.items()),
         f"Per method and setting: {budget.num_seeds} worlds (seeds), {budget.num_requests} requests to train on and as "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import time
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class Budget:
     num_validation_seeds: int = 2
     num_requests: int = 4096
     num_steps: int = 600
-    batch_size: int = 64
+    batch_size: int = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +40,13 @@ class Outcome:
       chosen: the method's own setting that the validation worlds chose; empty if it has none.
       learning_rate: the one that they chose.
       measures: of the held-out requests, one per seed.
+      duration_s: wall-clock seconds that all its runs took.
     """
 
     chosen: str
     learning_rate: float
     measures: list[Measures]
+    duration_s: float
 
 
 def study_method(setting_name: str, method_name: str, budget: Budget) -> Outcome:
@@ -57,6 +60,7 @@ def study_method(setting_name: str, method_name: str, budget: Budget) -> Outcome
     Returns:
       How it did.
     """
+    start_s = time.monotonic()
     setting = SETTINGS[setting_name]
     validation_seeds = range(_FIRST_VALIDATION_SEED, _FIRST_VALIDATION_SEED + budget.num_validation_seeds)
     trainers = {
@@ -75,7 +79,8 @@ def study_method(setting_name: str, method_name: str, budget: Budget) -> Outcome
 
     chosen = max(trainers, key=lambda word: validation_recall(word, LEARNING_RATES[0]))
     learning_rate = max(LEARNING_RATES, key=lambda rate: validation_recall(chosen, rate))
-    return Outcome(chosen, learning_rate, [run(chosen, learning_rate, seed) for seed in range(budget.num_seeds)])
+    measures = [run(chosen, learning_rate, seed) for seed in range(budget.num_seeds)]
+    return Outcome(chosen, learning_rate, measures, time.monotonic() - start_s)
 
 
 @functools.lru_cache(maxsize=16)

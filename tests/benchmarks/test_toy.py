@@ -104,7 +104,7 @@ def test_training_teaches():
 
 
 def _outcome(*recalls: float) -> Outcome:
-    return Outcome("", 0.1, [Measures(recall, 1.0, 1.0, 0.5, 0.3) for recall in recalls])
+    return Outcome("", 0.1, [Measures(recall, 1.0, 1.0, 0.5, 0.3) for recall in recalls], 1.0)
 
 
 def test_gap_is_a_paired_t_interval():
@@ -133,7 +133,8 @@ def test_results_keep_the_words_around_them(tmp_path):
 
 
 def test_smoke_run_writes_page_plot_and_json(tmp_path: Path):
-    arguments = ["--smoke", "--methods", "bce", "--settings", "blind", "--jobs", "1", "--json", "--out", str(tmp_path)]
+    arguments = ["--smoke", "--methods", "bce", "--settings", "blind", "--jobs", "1", "--json"]
+    arguments += ["--out", str(tmp_path), "--resume", str(tmp_path / "outcomes")]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     figures = json.loads(result.output.splitlines()[-1])
@@ -146,6 +147,10 @@ def test_smoke_run_writes_page_plot_and_json(tmp_path: Path):
     assert f"| BCE      | {methods['bce']['mean']['recall']:.4f} ± " in page
     assert "LCRON is above BCE" in page
     assert "<svg" in (tmp_path / "toy.svg").read_text()
+
+    again = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert "1/" not in again.output.splitlines()[0]  # nothing is left to run
+    assert json.loads(again.output.splitlines()[-1])["settings"] == figures["settings"]
 
 
 def test_unknown_names_are_refused():
