@@ -1,13 +1,19 @@
 """Answers a PredictRequest."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from serving.server.errors import invalid_argument
 from serving.server.servable import Servable, answered_by, signature_name
 from serving.server.signature import Signature
 from serving.tensor_proto import to_array, to_proto
+
+MAX_REPEATED = 1 << 28
+"""Elements that a tensor may have without a byte in the message for each."""
 
 
 def predict(servable: Servable, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
@@ -40,8 +46,16 @@ def _read_inputs(signature: Signature, request: predict_pb2.PredictRequest) -> d
     inputs = {}
     for name, proto in request.inputs.items():
         try:
+            _check_size(proto)
             inputs[name] = to_array(proto)
-        except ValueError:
+        except (ValueError, OverflowError, MemoryError):
             raise invalid_argument(f"tensor parsing error: {name}") from None
         signature.check_input(name, inputs[name], tf.as_dtype(proto.dtype))
     return inputs
+
+
+def _check_size(proto: tensor_pb2.TensorProto) -> None:
+    """Refuses a few bytes that stand for gigabytes: the last value of a typed field repeats."""
+    size = math.prod(dim.size for dim in proto.tensor_shape.dim)
+    if size > MAX_REPEATED and size > proto.ByteSize():
+        raise ValueError(f"{proto.ByteSize()} bytes for {size} elements")

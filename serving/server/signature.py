@@ -110,8 +110,8 @@ def function_runner(
 
 
 def dtype_name(dtype: tf.DType) -> str:
-    """Returns TF Serving's name of a dtype: `float` and `double` where Python says float32 and float64."""
-    return {tf.float32: "float", tf.float64: "double"}.get(dtype, dtype.name)
+    """Returns TF Serving's name of a dtype: `float` where Python says float32."""
+    return {tf.float16: "half", tf.float32: "float", tf.float64: "double"}.get(dtype, dtype.name)
 
 
 def _array(tensor: tf.Tensor) -> np.ndarray:

@@ -73,6 +73,8 @@ class Answer:
 
 def error_answer(error: Exception) -> Answer:
     """Returns `{"error": ...}` with the HTTP status of the error's code, 500 where it has none."""
+    if isinstance(error, RecursionError):
+        error = invalid_argument("JSON Parse error: The document is nested too deeply.")
     status = from_exception(error)
     if status.code == grpc.StatusCode.INTERNAL:
         _LOGGER.error("A REST call failed", exc_info=error)

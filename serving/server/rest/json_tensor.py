@@ -23,6 +23,7 @@ from serving.server.rest.json_text import (
 from serving.server.signature import dtype_name
 
 _BASE64_KEY = "b64"
+_MAX_RANK = 31  # NumPy's 32 dimensions, one of them the batch
 _BYTES_SUFFIX = "_bytes"  # of the names of outputs that are no text
 
 # The numbers that each dtype takes; the narrow ones are read as int32, as in a TensorProto.
@@ -57,6 +58,8 @@ class TensorReader:
           ServingError: INVALID_ARGUMENT for lists of unequal size or values of another type.
         """
         shape = _shape(value)
+        if len(shape) > _MAX_RANK:
+            raise invalid_argument(f"Encountered list at unexpected level: {_MAX_RANK} expected < {_MAX_RANK}")
         self._add(value, 0, shape)
         return shape
 

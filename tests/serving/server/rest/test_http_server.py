@@ -1,0 +1,145 @@
+import concurrent.futures
+import gzip
+import io
+import json
+import socket
+import threading
+import time
+import zlib
+from email.message import Message
+
+import numpy as np
+import pytest
+
+from serving.server.model_config import model_config
+from serving.server.options import RestOptions, ServeError
+from serving.server.rest.http_body import BodyError, read_body
+from serving.server.server import ModelServer
+
+PREDICT = b"POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, half_plus, assorted):
+    base = tmp_path_factory.mktemp("rest")
+    (base / "half").mkdir()
+    (base / "assorted").mkdir()
+    (base / "half" / "1").symlink_to(half_plus(2.0))
+    (base / "assorted" / "1").symlink_to(assorted)
+    models = [model_config("half", base / "half"), model_config("assorted", base / "assorted")]
+    with ModelServer(models, rest_options=RestOptions(num_threads=2, timeout_s=0.2)) as running:
+        yield running
+
+
+def send(server, *parts):
+    """Sends bytes and returns all that comes back until the server closes the connection."""
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=30) as connection:
+        for part in parts:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def request(body, path=b"half"):
+    head = b"POST /v1/models/" + path + b":predict HTTP/1.1\r\nHost: x\r\n"
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        PREDICT + b"Content-Length: many\r\n\r\n",
+        PREDICT + b"Content-Length: -1\r\n\r\n",
+        PREDICT + b"Content-Length: 99999999999999999999\r\n\r\n{}",
+        PREDICT + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+        PREDICT + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}more\r\n0\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET\r\n\r\n",
+        b"BREW /v1/models/half HTTP/1.1\r\n\r\n",
+        b"GET /v1/models/half HTTP/1.1\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
+    ],
+)
+def test_what_is_no_request_closes_its_connection_only(server, broken):
+    answer = send(server, broken)
+    assert answer == b"" or b" 200 " not in answer.partition(b"\r\n")[0]
+    assert b'{"predictions": [2.5]}' in send(server, request(b'{"instances": [1.0]}'))
+
+
+def test_requests_in_one_go_are_answered_in_order(server):
+    answer = send(server, request(b'{"instances": [1.0]}') + request(b"{") + request(b'{"instances": [2.0]}'))
+    assert answer.index(b"[2.5]") < answer.index(b"JSON Parse error") < answer.index(b"[3.0]")
+
+
+def test_a_document_nested_too_deeply_for_a_tensor(server):
+    for depth in (300, 990):
+        body = b'{"instances": ' + b"[" * depth + b"1" + b"]" * depth + b"}"
+        answer = send(server, request(body))
+        assert answer.startswith(b"HTTP/1.1 400 "), depth
+
+
+def test_a_head_request_has_no_body(server):
+    answer = send(server, b"HEAD /v1/models/half HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_a_call_that_does_not_get_its_turn(server):
+    slow = json.dumps({"signature_name": "spin", "instances": [4000]}).encode()
+    callers = [threading.Thread(target=send, args=(server, request(slow, b"assorted"))) for _ in range(2)]
+    for caller in callers:
+        caller.start()
+    answers = []
+    while not any(b" 504 " in answer for answer in answers) and any(caller.is_alive() for caller in callers):
+        answers.append(send(server, request(b'{"instances": [1.0]}')))
+    for caller in callers:
+        caller.join()
+    assert any(b"the call did not get its turn in time" in answer for answer in answers)
+    assert b"[2.5]" in send(server, request(b'{"instances": [1.0]}'))
+
+
+def test_requests_in_flight_finish_when_the_server_stops(tmp_path, assorted):
+    (tmp_path / "assorted").mkdir()
+    (tmp_path / "assorted" / "1").symlink_to(assorted)
+    server = ModelServer([model_config("assorted", tmp_path / "assorted")], rest_options=RestOptions())
+    server.start()
+    slow = request(json.dumps({"signature_name": "spin", "instances": [3000]}).encode(), b"assorted")
+    with (
+        socket.create_connection(("127.0.0.1", server.rest_port)),  # without a request: nobody waits for it
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        answer = pool.submit(send, server, slow)
+        time.sleep(0.3)
+        server.stop(grace_s=30)
+        assert answer.result(30).startswith(b"HTTP/1.1 200 OK")
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", server.rest_port), timeout=5)
+
+
+def test_a_port_in_use(server, tmp_path):
+    second = ModelServer([], rest_options=RestOptions(port=server.rest_port))
+    with pytest.raises(ServeError, match=rf"Cannot listen on 127\.0\.0\.1:{server.rest_port}: the port is in use"):
+        second.start()
+
+
+def body_of(data, **headers):
+    message = Message()
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    return read_body(io.BytesIO(data), message)
+
+
+def test_bodies():
+    assert body_of(b"abc", Content_Length="2") == b"ab"
+    assert body_of(b"abc") == b""
+    assert body_of(b"2;x=y\r\nab\r\n1\r\nc\r\n0\r\nTrailer: t\r\n\r\n", Transfer_Encoding="chunked") == b"abc"
+    packed = gzip.compress(b"abc" * 1000)
+    assert body_of(packed, Content_Length=str(len(packed)), Content_Encoding="gzip") == b"abc" * 1000
+    for broken in (packed[:-9], b"abc", zlib.compress(b"abc")):
+        assert body_of(broken, Content_Length=str(len(broken)), Content_Encoding="gzip") == b""
+
+
+def test_a_body_that_becomes_too_large(monkeypatch):
+    monkeypatch.setattr("serving.server.rest.http_body.MAX_INFLATED", 1000)
+    packed = gzip.compress(np.zeros(10_000, np.uint8).tobytes())
+    with pytest.raises(BodyError, match="A compressed body of more than 1000 bytes"):
+        body_of(packed, Content_Length=str(len(packed)), Content_Encoding="gzip")
