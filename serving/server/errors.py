@@ -50,11 +50,11 @@ def from_exception(error: Exception) -> ServingError:
     if isinstance(error, ServingError):
         return error
     if isinstance(error, tf.errors.OpError):
-        return ServingError(_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), _op_message(error.message))
+        return ServingError(_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), op_message(error.message))
     return ServingError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
 
 
-def _op_message(message: str) -> str:
-    """Drops the Python stack and node names that TensorFlow puts around an operation's error."""
+def op_message(message: str) -> str:
+    """Returns an operation's error without the Python stack and the node names that TensorFlow puts around it."""
     before_node = re.search(r"^(.+)\n\s*\[\[\{\{", message, re.MULTILINE)
     return before_node[1].strip() if before_node else message.strip().partition("\n")[0]

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from serving.server.errors import invalid_argument
+from serving.server.errors import invalid_argument, op_message
 
 Runner: TypeAlias = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 """Takes all inputs of a signature by name and returns all its outputs."""
@@ -103,7 +103,15 @@ def function_runner(
     dtypes = {name: tf.as_dtype(info.dtype) for name, info in definition.inputs.items()}
 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        results = function(**{name: tf.convert_to_tensor(array, dtypes[name]) for name, array in inputs.items()})
+        tensors = {name: tf.convert_to_tensor(array, dtypes[name]) for name, array in inputs.items()}
+        try:
+            results = function(**tensors)
+        except (UnicodeDecodeError, TypeError) as error:
+            # An operation refused bytes that are no text and put them into its message, which Python cannot read.
+            unread = error if isinstance(error, UnicodeDecodeError) else error.__context__
+            if not isinstance(unread, UnicodeDecodeError):
+                raise
+            raise invalid_argument(op_message(unread.object.decode("utf-8", "replace"))) from None
         return {name: _array(tensor) for name, tensor in results.items()}
 
     return run

@@ -102,8 +102,13 @@ def save_rows(folder: Path) -> Path:
     def lengths(x: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"sum": tf.reduce_sum(x, 1), "length": tf.fill([tf.shape(x)[0]], tf.shape(x)[1])}
 
+    def regress(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        parsed = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([], tf.float32)})
+        return {"outputs": parsed["x"] / 2 + 2}
+
     pair = {"a": tf.TensorSpec([None], tf.float32), "b": tf.TensorSpec([None], tf.float32)}
     signatures = {
+        "regress": (regress, {"inputs": tf.TensorSpec([None], tf.string)}),
         "serving_default": (rows, {"x": tf.TensorSpec([None], tf.float32)}),
         "any_shape": (lambda x: {"y": x * 2}, {"x": tf.TensorSpec(None, tf.float32)}),
         "lengths": (lengths, {"x": tf.TensorSpec([None, None], tf.float32)}),

@@ -4,7 +4,7 @@ import concurrent.futures
 
 import numpy as np
 import pytest
-from conformance_requests import config_of, examples, fails, predict, predict_request, spec
+from conformance_requests import examples, fails, predict, predict_request, spec
 from conformance_server import running
 from tensorflow_serving.apis import regression_pb2
 
@@ -13,10 +13,7 @@ from tensorflow_serving.apis import regression_pb2
 def batching(command, put, tmp_path_factory):
     """Up to 8 rows, padded to 4 or 8, wait for each other for half a second."""
     base = tmp_path_factory.mktemp("batching")
-    put(base / "rows", 1, "rows")
-    put(base / "half", 1, "half_plus", 2.0)
-    config = config_of("rows", base / "rows") + config_of("half", base / "half")
-    (base / "models.config").write_text(f"model_config_list {{ {config} }}")
+    put(base / "model", 1, "rows")
     (base / "batching.config").write_text(
         """
         max_batch_size { value: 8 }
@@ -28,7 +25,8 @@ def batching(command, put, tmp_path_factory):
         """
     )
     flags = [
-        f"--model_config_file={base}/models.config",
+        "--model_name=rows",
+        f"--model_base_path={base}/model",
         "--enable_batching=true",
         f"--batching_parameters_file={base}/batching.config",
     ]
@@ -67,10 +65,15 @@ def test_rest_and_grpc_share_a_batch(batching):
     assert rows == [{"rows": 8, "y": n / 2 + 2} for n in (4.0, 5.0, 6.0, 7.0)]
 
 
+def test_one_model_under_the_name_of_the_flag(batching):
+    assert predict(batching, spec("rows"), x(2.0)).model_spec == spec("rows", 1, "serving_default")
+    assert fails(lambda: predict(batching, spec("default"), x(2.0)))[0] == "NOT_FOUND"
+
+
 def test_examples_are_batched_too(batching):
     def ask(value):
         request = regression_pb2.RegressionRequest(
-            model_spec=spec("half", signature="regress"), input=examples({"x": value})
+            model_spec=spec("rows", signature="regress"), input=examples({"x": value})
         )
         return batching.prediction.Regress(request, timeout=30).result.regressions[0].value
 

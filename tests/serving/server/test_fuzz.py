@@ -8,11 +8,13 @@ from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import predict_pb2
 
-from serving.server.errors import from_exception
+from serving.server.errors import ServingError, from_exception
 from serving.server.loader import Loader
 from serving.server.predict import predict
+from serving.server.signature import function_runner
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +89,16 @@ def test_a_few_bytes_that_stand_for_gigabytes(echo):
     message.inputs["a"].tensor_shape.dim[0].size = 2**33
     with pytest.raises(Exception, match="tensor parsing error: a"):
         predict(echo, message)
+
+
+def test_an_operation_that_quotes_bytes_that_are_no_text():
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "s")])
+    def numbers(s):
+        return {"n": tf.strings.to_number(s)}
+
+    info = meta_graph_pb2.TensorInfo(dtype=tf.string.as_datatype_enum)
+    run = function_runner(meta_graph_pb2.SignatureDef(inputs={"s": info}), numbers.get_concrete_function())
+    assert run({"s": np.array([b"1.5"], object)})["n"] == [1.5]
+    with pytest.raises(ServingError, match="could not correctly convert string: \ufffd!") as caught:
+        run({"s": np.array([b"\xff!"], object)})
+    assert caught.value.code == grpc.StatusCode.INVALID_ARGUMENT
