@@ -100,6 +100,11 @@ def reload(server: Server, config: str, timeout: float = 60) -> None:
     assert (response.status.error_code, response.status.error_message) == (0, "")
 
 
+def serve(server: Server, *configs: str) -> None:
+    """Has the server serve these models and no others."""
+    reload(server, f"config {{ model_config_list {{ {' '.join(configs)} }} }}")
+
+
 def config_of(name: str, base_path: object, more: str = "") -> str:
     """One model of a config list."""
     return f'config {{ name: "{name}" base_path: "{base_path}" model_platform: "tensorflow" {more} }}'

@@ -44,6 +44,7 @@ class Server:
     def __init__(self, command: Sequence[str], flags: Sequence[str], log: Path, *, rest: bool = True):
         self.port, self.rest_port = free_port(), free_port()
         self.log = log
+        self.folder = log.parent
         arguments = [*command, f"--port={self.port}", *flags]
         if rest:
             arguments.append(f"--rest_api_port={self.rest_port}")

@@ -79,3 +79,21 @@ def server(
     ]
     with running(command, flags, base / "server.log") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def changing(
+    command: tuple[str, ...], put: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server that starts without a model and takes those of each test."""
+    folder = tmp_path_factory.mktemp("changing")
+    (folder / "models.config").write_text("")
+    flags = [
+        f"--model_config_file={folder}/models.config",
+        "--file_system_poll_wait_seconds=1",
+        "--max_num_load_retries=0",
+        f"--grpc_socket_path={folder}/socket",
+        "--grpc_channel_arguments=grpc.max_receive_message_length=1000000,grpc.lb_policy_name=none",
+    ]
+    with running(command, flags, folder / "server.log") as started:
+        yield started

@@ -151,7 +151,6 @@ def secure(command, put, certificates, tmp_path_factory):
         f"--ssl_config_file={base}/ssl.config",
     ]
     server = Server(command, flags, base / "server.log", rest=False)
-    server.folder = base
     try:
         with channel_with(server, certificates, "client") as channel:
             server.wait_until_it_answers(channel)

@@ -17,38 +17,17 @@ from conformance_requests import (
     predict,
     predict_request,
     reload,
+    serve,
     spec,
     state,
     status,
     wait_until,
 )
-from conformance_server import running
-
-
-@pytest.fixture(scope="module")
-def changing(command, put, tmp_path_factory):
-    """A server that starts without a model."""
-    folder = tmp_path_factory.mktemp("changing")
-    (folder / "models.config").write_text("")
-    flags = [
-        f"--model_config_file={folder}/models.config",
-        "--file_system_poll_wait_seconds=1",
-        "--max_num_load_retries=0",
-        f"--grpc_socket_path={folder}/socket",
-        "--grpc_channel_arguments=grpc.max_receive_message_length=1000000,grpc.lb_policy_name=none",
-    ]
-    with running(command, flags, folder / "server.log") as server:
-        server.folder = folder
-        yield server
 
 
 @pytest.fixture
 def base(changing, tmp_path):
     return tmp_path / "half"
-
-
-def serve(server, *configs):
-    reload(server, f"config {{ model_config_list {{ {' '.join(configs)} }} }}")
 
 
 def served_versions(server):
