@@ -68,7 +68,8 @@ def main(
             f"learning rate {outcome.learning_rate:g}), {elapsed_s:.0f} s, ETA {eta_s:.0f} s"
         )
     by_setting = {setting: {method: outcomes[setting, method] for method in method_names} for setting in setting_names}
-    origin = provenance("benchmarks.toy", seed=0) | {"process minutes": f"{_duration_s(by_setting) / 60:.0f}"}
+    origin = provenance("benchmarks.toy", seed=0)
+    origin |= {"seed": f"0 to {budget.num_seeds - 1}", "process minutes": f"{_duration_s(by_setting) / 60:.0f}"}
     text = results(by_setting, budget, origin)
     click.echo(text)
     if out is not None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import tabulate
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from benchmarks.toy_methods import METHODS, REFERENCE, SETTINGS
 from benchmarks.toy_study import Budget, Outcome
@@ -19,6 +19,7 @@ _BEGIN, _END = "<!-- results: written by benchmarks/toy.py -->", "<!-- end of re
 # 97.5 % quantile of Student's t by degrees of freedom; beyond the last, that of the last, which is on the safe side.
 _T_QUANTILE = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 _REFERENCE_COLOR, _VARIANT_COLOR, _BASELINE_COLOR = "#2563eb", "#7c3aed", "#64748b"
+_WORST_SHOWN = -5.0  # points of recall; a collapse far below would hide the rest
 _INK, _GRID = "#334155", "#e2e8f0"
 _STYLE = {
     "font.size": 10,
@@ -51,9 +52,7 @@ class Gap:
 
 def gap(reference: Outcome, other: Outcome) -> Gap:
     """Compares two methods seed by seed."""
-    differences = np.array(
-        [ours.recall - theirs.recall for ours, theirs in zip(reference.measures, other.measures, strict=True)]
-    )
+    differences = _leads(reference, other)
     quantile = _T_QUANTILE[min(len(differences) - 1, len(_T_QUANTILE)) - 1]
     margin = quantile * differences.std(ddof=1) / np.sqrt(len(differences))
     return Gap(float(differences.mean()), float(margin))
@@ -94,21 +93,17 @@ def write_page(path: Path, text: str) -> None:
 
 
 def plot(outcomes: Outcomes, path: Path) -> None:
-    """Draws the recall of every method, a dot per seed and a bar for the mean, one panel per setting."""
+    """Draws every method's recall less LCRON's, a dot per world and a bar for the mean, one panel per setting."""
     methods = list(next(iter(outcomes.values())))
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(3.0 + 3.4 * len(outcomes), 1.0 + 0.3 * len(methods)), layout="constrained")
+        figure = Figure(figsize=(3.0 + 2.9 * len(outcomes), 1.2 + 0.3 * len(methods)), layout="constrained")
         panels = figure.subplots(1, len(outcomes), sharey=True, squeeze=False)[0]
         for axes, (setting, by_method) in zip(panels, outcomes.items(), strict=True):
             for row, (method, outcome) in enumerate(by_method.items()):
-                recalls = [measures.recall for measures in outcome.measures]
-                axes.plot(recalls, [row] * len(recalls), "o", color=_color(method), alpha=0.35, markersize=4)
-                axes.plot(np.mean(recalls), row, "|", color=_color(method), markersize=16, markeredgewidth=3)
-            mean = np.mean([measures.recall for measures in by_method[REFERENCE].measures])
-            axes.axvline(mean, color=_REFERENCE_COLOR, linewidth=1, linestyle=(0, (1, 3)))
-            axes.set_title(SETTINGS[setting].title, fontsize=10)
-            axes.set_xlabel("end-to-end recall")
-            axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+                _draw(axes, row, -100 * _leads(by_method[REFERENCE], outcome), _color(method))
+            axes.axvline(0, color=_REFERENCE_COLOR, linewidth=1, linestyle=(0, (1, 3)))
+            axes.set_title(SETTINGS[setting].title.replace(", ", "\n"), fontsize=10)
+            axes.set(xlabel="points of recall above LCRON", xlim=(_WORST_SHOWN - 0.3, None))
             axes.grid(axis="x", color=_GRID, linewidth=0.8)
             axes.set_axisbelow(True)
             axes.tick_params(length=0)
@@ -116,13 +111,25 @@ def plot(outcomes: Outcomes, path: Path) -> None:
                 axes.spines[side].set_visible(False)
         panels[0].set_yticks(range(len(methods)), [METHODS[method].title for method in methods])
         panels[0].invert_yaxis()
-        figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(path, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+
+
+def _draw(axes: Axes, row: int, points: np.ndarray, color: str) -> None:
+    """Worlds beyond the left edge are drawn on it, as arrows; so is the mean."""
+    for shown, marker in ((points >= _WORST_SHOWN, "o"), (points < _WORST_SHOWN, "<")):
+        axes.plot(np.maximum(points[shown], _WORST_SHOWN), [row] * shown.sum(), marker, color=color, alpha=0.35, ms=4)
+    axes.plot(max(points.mean(), _WORST_SHOWN), row, "|", color=color, markersize=14, markeredgewidth=3)
 
 
 def _color(method: str) -> str:
     if METHODS[method].baseline:
         return _BASELINE_COLOR
     return _REFERENCE_COLOR if method == REFERENCE else _VARIANT_COLOR
+
+
+def _leads(reference: Outcome, other: Outcome) -> np.ndarray:
+    pairs = zip(reference.measures, other.measures, strict=True)
+    return np.array([ours.recall - theirs.recall for ours, theirs in pairs])
 
 
 def _table(by_method: dict[str, Outcome]) -> str:
