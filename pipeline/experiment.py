@@ -68,6 +68,9 @@ class ExperimentConfig:
       trainer: the cascade and its training.
       evaluation: what is measured and what a release must reach.
       serving_validation: what is asked of the candidate's server.
+      warm_start: what training starts from: `None` for random weights, `"last_release"` for the newest release in the
+        serving folder (random weights before the first), or the folder of a candidate release or of a cascade's
+        SavedModel, such as that of the day before.
       schema_dir: folder of curated schemas, `requests.pbtxt` and `catalogue.pbtxt`: a path, or the name of a folder
         of `pipeline/schemas`. `None` infers the schemas from the data, which then cannot be anomalous.
       simulation: the world that `lcron simulate` writes logs of, if the experiment has one.
@@ -81,6 +84,7 @@ class ExperimentConfig:
     trainer: TrainerConfig = dataclasses.field(default_factory=TrainerConfig)
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     serving_validation: ServingValidationConfig = ServingValidationConfig()
+    warm_start: str | None = None
     schema_dir: str | None = None
     simulation: SimulatorConfig | None = None
 

@@ -56,7 +56,7 @@ def create_pipeline(
     Args:
       experiment: what to run.
       data_dir: folder of the raw logs.
-      root: folder of artifacts and metadata.
+      root: folder of artifacts, metadata and the checkpoints of unfinished training runs.
       serving_base: folder that releases are pushed to.
       beam_pipeline_args: arguments of every Beam job.
 
@@ -68,14 +68,16 @@ def create_pipeline(
     return Pipeline(
         pipeline_name=experiment.name,
         pipeline_root=str(root / "artifacts"),
-        components=list(create_components(experiment, data_dir=data_dir, serving_base=serving_base)),
+        components=list(create_components(experiment, data_dir=data_dir, root=root, serving_base=serving_base)),
         enable_cache=True,
         metadata_connection_config=sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
         beam_pipeline_args=list(beam_pipeline_args),
     )
 
 
-def create_components(experiment: ExperimentConfig, *, data_dir: Path, serving_base: Path) -> tuple[BaseNode, ...]:
+def create_components(
+    experiment: ExperimentConfig, *, data_dir: Path, root: Path, serving_base: Path
+) -> tuple[BaseNode, ...]:
     """Creates the components of an experiment; see `create_pipeline`."""
     declaration = experiment.adapter.declare(data_dir)
     adapter = load_adapter(declaration)
@@ -98,6 +100,7 @@ def create_components(experiment: ExperimentConfig, *, data_dir: Path, serving_b
             experiment,
             requests,
             catalogue,
+            checkpoint_dir=root / "checkpoints",
             serving_base=serving_base,
             oracle=best_possible_recall(experiment, data_dir, judging_days),
             data_span=(splits["train"][0], splits["train"][-1]),
@@ -110,6 +113,7 @@ def _create_release(
     requests: _Data,
     catalogue: _Data,
     *,
+    checkpoint_dir: Path,
     serving_base: Path,
     oracle: dict[str, float],
     data_span: tuple[str, str],
@@ -123,6 +127,9 @@ def _create_release(
         catalogue_transform=catalogue.transform.outputs["transform_graph"],
         trainer=to_json(experiment.trainer),
         features=to_json(experiment.features),
+        checkpoint_dir=str(checkpoint_dir),
+        warm_start=experiment.warm_start or "",
+        serving_base=str(serving_base),
         source_hash=source_hash("components.cascade_trainer.executor"),
     )
     release = trainer.outputs["release"]

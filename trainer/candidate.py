@@ -7,6 +7,7 @@ import uuid
 import numpy as np
 import tensorflow as tf
 
+from serving import signatures
 from trainer.cascade_model import CascadeModel
 from trainer.config import TowerKind, TrainerConfig
 from trainer.config_json import from_json, to_json
@@ -16,6 +17,7 @@ from trainer.item_lookup import read_item_ids, write_item_ids
 from trainer.item_table import ItemTable
 from trainer.request_batch import empty_batch
 from trainer.training_record import TrainingRecord
+from trainer.warm_start import Vocabularies, write_warm_start
 
 MANIFEST = "manifest.json"
 MODELS = "models"
@@ -69,6 +71,7 @@ def write_candidate(
     request_features: tuple[EncodedFeature, ...],
     request_transform_dir: str,
     record: TrainingRecord,
+    vocabularies: Vocabularies | None = None,
 ) -> None:
     """Writes a candidate release; the folder appears complete or not at all.
 
@@ -78,6 +81,8 @@ def write_candidate(
       request_features: its encoded request features.
       request_transform_dir: output folder of the requests' Transform.
       record: of the training run.
+      vocabularies: of the categorical features, so that later runs can start from these weights; they cannot if this
+        is `None`.
 
     Raises:
       ValueError: `candidate_dir` holds something.
@@ -87,7 +92,7 @@ def write_candidate(
     parent, name = os.path.split(os.path.normpath(candidate_dir))
     temporary_dir = os.path.join(parent, f".{name}.tmp-{uuid.uuid4().hex}")
     try:
-        _write(temporary_dir, model, request_features, request_transform_dir, record)
+        _write(temporary_dir, model, request_features, request_transform_dir, record, vocabularies)
         tf.io.gfile.rename(temporary_dir, candidate_dir, overwrite=True)
     finally:
         if tf.io.gfile.exists(temporary_dir):
@@ -136,6 +141,7 @@ def _write(
     request_features: tuple[EncodedFeature, ...],
     request_transform_dir: str,
     record: TrainingRecord,
+    vocabularies: Vocabularies | None,
 ) -> None:
     checkpoint_dir = os.path.join(folder, CHECKPOINT)
     tf.io.gfile.makedirs(checkpoint_dir)
@@ -152,6 +158,8 @@ def _write(
         item_ids_path=item_ids_path,
         models_dir=os.path.join(folder, MODELS),
     )
+    if vocabularies is not None:
+        write_warm_start(os.path.join(folder, MODELS, signatures.CASCADE), model, vocabularies)
     stages = (
         CandidateStage(stage.name, stage.tower, stage.capacity, stage.list_capacity) for stage in model.config.stages
     )

@@ -76,9 +76,13 @@ class CascadeModel(tfrs.models.Model):
         weight_optimizer: tf.keras.optimizers.Optimizer | None = None,
         **kwargs: Any,
     ) -> None:
-        """Sets the optimisers of the network and of the loss weights; by default Adam as the config says."""
+        """Sets the optimisers of the network and of the loss weights; by default Adam as the config says.
+
+        `bad_step` is then the first step, from 0, whose loss or gradient was not finite; -1 before there is one.
+        """
         super().compile(optimizer=optimizer or tf.keras.optimizers.Adam(self.config.learning_rate), **kwargs)
         self.weight_optimizer = weight_optimizer or tf.keras.optimizers.Adam(self.config.weight_learning_rate)
+        self.bad_step = tf.Variable(-1, trainable=False, dtype=tf.int64, name="bad_step")
 
     def compute_loss(self, inputs: Batch, training: bool = False) -> tf.Tensor:
         """Returns the scalar loss of a training batch and updates the metrics."""
@@ -116,13 +120,31 @@ class CascadeModel(tfrs.models.Model):
         """Takes one step of both optimisers; returns the metrics so far, by name."""
         with tf.GradientTape() as tape:
             loss = self.compute_loss(data, training=True)
-        network = [variable for tower in self.stages for variable in tower.trainable_variables]
-        weights = self.cascade_loss.trainable_variables
+        network, weights = self._network_variables, self.cascade_loss.trainable_variables
         gradients = tape.gradient(loss, [*network, *weights])
+        is_bad = ~tf.math.is_finite(loss + tf.linalg.global_norm(gradients))
+        self.bad_step.assign(tf.where(is_bad & (self.bad_step < 0), self.optimizer.iterations, self.bad_step))
         self.optimizer.apply_gradients(zip(gradients[: len(network)], network, strict=True))
         if weights:
             self.weight_optimizer.apply_gradients(zip(gradients[len(network) :], weights, strict=True))
         return {metric.name: metric.result() for metric in self.metrics}
+
+    def prepare_training(self) -> None:
+        """Makes the variables of the optimisers, which they otherwise make in their first step."""
+        self.optimizer.build(self._network_variables)
+        if self.cascade_loss.trainable_variables:
+            self.weight_optimizer.build(self.cascade_loss.trainable_variables)
+
+    @property
+    def training_variables(self) -> list[tf.Variable]:
+        """All that a training step changes, in an order that is always the same; after `prepare_training`."""
+        variables = [*self.variables, *self.optimizer.variables, *self.weight_optimizer.variables]
+        variables += [variable for metric in self.metrics for variable in metric.variables]
+        return list({variable.ref(): variable for variable in variables}.values())
+
+    @property
+    def _network_variables(self) -> list[tf.Variable]:
+        return [variable for tower in self.stages for variable in tower.trainable_variables]
 
     def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Evaluates one batch; returns the metrics so far, by name."""

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from trainer.checkpoints.config import CheckpointConfig
 from trainer.config_checks import check_kind, check_not_negative, check_positive
 from trainer.losses.config import LossConfig
 
@@ -56,13 +57,16 @@ class TrainerConfig:
       stages: the cascade in funnel order, at least two.
       loss: the losses.
       item_embedding_dim: width of the item id embedding.
-      epochs: passes over the training days.
+      epochs: passes over the training days, at most.
+      patience: epochs without a better end-to-end recall on the evaluation days after which training stops; `None`
+        makes all epochs.
       batch_size: requests per step.
       learning_rate: of Adam at the start.
       learning_rate_decay: `"linear"` brings it down to zero at the end of the run, `"none"` keeps it.
       history_dropout: share of a history's events that a training step does not see.
       weight_learning_rate: of the Adam of the loss weights.
       seed: of initialisation, shuffling and sampling.
+      checkpoints: how often the state of the run is saved.
     """
 
     stages: tuple[StageConfig, ...] = (
@@ -72,12 +76,14 @@ class TrainerConfig:
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     item_embedding_dim: int = 16
     epochs: int = 2
+    patience: int | None = None
     batch_size: int = 256
     learning_rate: float = 1e-3
     learning_rate_decay: DecayKind = "linear"
     history_dropout: float = 0.0
     weight_learning_rate: float = 1e-2
     seed: int = 17
+    checkpoints: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in self.stages]
@@ -94,6 +100,8 @@ class TrainerConfig:
         if sorted(capacities, reverse=True) != capacities:
             raise ValueError(f"Stage capacities must not grow along the funnel. Received: {capacities}")
         check_positive(self, "item_embedding_dim", "epochs", "batch_size", "learning_rate", "weight_learning_rate")
+        if self.patience is not None:
+            check_positive(self, "patience")
         check_kind(self, "learning_rate_decay", DecayKind)
         if not 0 <= self.history_dropout < 1:
             raise ValueError(f"`history_dropout` must be in [0, 1). Received: history_dropout={self.history_dropout}")

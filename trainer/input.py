@@ -113,30 +113,6 @@ def read_requests(
     return requests, CatalogueMisses(**counts)
 
 
-def request_batches(requests: Requests, batch_size: int, *, shuffle_seed: int | None = None) -> tf.data.Dataset:
-    """Batches of requests for training or evaluation.
-
-    Args:
-      requests: of `read_requests`.
-      batch_size: requests per batch; the last batch may be smaller.
-      shuffle_seed: shuffles all requests anew for every pass, reproducibly; `None` keeps their order.
-
-    Returns:
-      A data set of dictionaries of tensors `[batch_size, ...]`.
-    """
-    with tf.device("/cpu:0"):
-        columns = {name: tf.constant(values) for name, values in requests.items()}
-    num_requests = len(requests[CANDIDATE_ITEM])
-    indices = tf.data.Dataset.range(num_requests)
-    if shuffle_seed is not None:
-        indices = indices.shuffle(num_requests, seed=shuffle_seed)
-    return (
-        indices.batch(batch_size)
-        .map(lambda index: {name: tf.gather(values, index) for name, values in columns.items()})
-        .prefetch(tf.data.AUTOTUNE)
-    )
-
-
 def _candidate_batch(
     parsed: dict[str, tf.RaggedTensor], features: FeatureSpec, item_rows: Callable[[tf.Tensor], tf.Tensor]
 ) -> dict[str, tf.Tensor]:

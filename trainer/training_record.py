@@ -23,6 +23,49 @@ class EpochRecord:
 
 
 @dataclasses.dataclass(frozen=True)
+class WarmStartTable:
+    """An embedding table of a run that started from an earlier model; the row of everything unknown does not count.
+
+    Args:
+      name: `<stage>/<group>/<feature>`.
+      num_kept: ids that both models know; they have the earlier embedding.
+      num_new: ids that only this model knows.
+      num_dropped: ids that only the earlier model knew.
+    """
+
+    name: str
+    num_kept: int
+    num_new: int
+    num_dropped: int
+
+
+@dataclasses.dataclass(frozen=True)
+class WarmStartRecord:
+    """What a training run took of an earlier model.
+
+    Args:
+      source: folder of the earlier model's weights.
+      tables: embedding tables of ids.
+      kept: all other weights that were taken.
+      initialized: those that were not, since they mean something else now, or are new.
+    """
+
+    source: str
+    tables: tuple[WarmStartTable, ...]
+    kept: tuple[str, ...]
+    initialized: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"warm start from {self.source}"]
+        for table in self.tables:
+            lines.append(
+                f"  {table.name}: {table.num_kept:,} rows kept, {table.num_new:,} new, {table.num_dropped:,} dropped"
+            )
+        lines.append(f"  other weights: {len(self.kept)} kept, {len(self.initialized)} initialized")
+        return "\n".join([*lines, *(f"    {name}" for name in self.initialized)])
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainingRecord:
     """One training run.
 
@@ -35,6 +78,7 @@ class TrainingRecord:
       duration_s: seconds from reading the examples to the end of the last epoch.
       best_epoch: epoch, from 1, whose weights were kept: the one of the best end-to-end recall.
       epochs: every pass.
+      warm_start: what was taken of an earlier model, if it started from one.
     """
 
     num_train_requests: int
@@ -45,3 +89,4 @@ class TrainingRecord:
     duration_s: float
     best_epoch: int
     epochs: tuple[EpochRecord, ...]
+    warm_start: WarmStartRecord | None = None

@@ -17,6 +17,9 @@ class CascadeTrainerSpec(ComponentSpec):
     Parameters:
       trainer: JSON of the `TrainerConfig`.
       features: JSON of the `FeatureSpec`.
+      checkpoint_dir: folder of the checkpoints of unfinished runs, the same for all executions.
+      warm_start: `""`, `"last_release"`, or the folder of a candidate release or a cascade's SavedModel.
+      serving_base: folder that releases are pushed to.
       source_hash: of the code that runs.
 
     Inputs:
@@ -33,6 +36,9 @@ class CascadeTrainerSpec(ComponentSpec):
     PARAMETERS: Mapping[str, ExecutionParameter] = {
         "trainer": ExecutionParameter(type=str),
         "features": ExecutionParameter(type=str),
+        "checkpoint_dir": ExecutionParameter(type=str),
+        "warm_start": ExecutionParameter(type=str),
+        "serving_base": ExecutionParameter(type=str),
         "source_hash": ExecutionParameter(type=str),
     }
     INPUTS: Mapping[str, ChannelParameter] = {
@@ -50,6 +56,9 @@ class CascadeTrainerSpec(ComponentSpec):
 class CascadeTrainer(BaseComponent):
     """Trains all stages as one network and exports them as a candidate release.
 
+    An execution that was killed is executed again by the next run, and training goes on from its newest checkpoint. The
+    last release is looked up when the component runs, so the cache does not see it.
+
     Args:
       requests: transformed requests with the splits `train` and `eval`.
       catalogue: the transformed catalogue, split `train`.
@@ -57,6 +66,10 @@ class CascadeTrainer(BaseComponent):
       catalogue_transform: the transform of catalogue items.
       trainer: JSON of the `TrainerConfig`.
       features: JSON of the `FeatureSpec`.
+      checkpoint_dir: folder of the checkpoints of unfinished runs, outside of the artifacts.
+      warm_start: what to start from: `""` for random weights, `"last_release"` for the newest in `serving_base`, or the
+        folder of a candidate release or a cascade's SavedModel.
+      serving_base: folder that releases are pushed to.
       source_hash: of the code that runs; a change of it runs the component again.
 
     The output `release` carries the number of parameters and items, the epoch kept and its in-list recall.
@@ -73,6 +86,9 @@ class CascadeTrainer(BaseComponent):
         catalogue_transform: BaseChannel,
         trainer: str,
         features: str,
+        checkpoint_dir: str,
+        warm_start: str,
+        serving_base: str,
         source_hash: str,
     ):
         spec = CascadeTrainerSpec(
@@ -82,6 +98,9 @@ class CascadeTrainer(BaseComponent):
             catalogue_transform=catalogue_transform,
             trainer=trainer,
             features=features,
+            checkpoint_dir=checkpoint_dir,
+            warm_start=warm_start,
+            serving_base=serving_base,
             source_hash=source_hash,
             release=Channel(type=CandidateRelease),
             model_run=Channel(type=standard_artifacts.ModelRun),

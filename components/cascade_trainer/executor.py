@@ -6,6 +6,7 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
 from components.cascade_trainer.provenance import git_commit, lock_hash
+from components.cascade_trainer.warm_start import find_warm_start
 from components.examples import split_files
 from components.progress import report
 from trainer.config import TrainerConfig
@@ -26,11 +27,16 @@ class Executor(BaseExecutor):
         """Trains the cascade and writes the candidate release.
 
         Raises:
-          ValueError: the examples do not fit the features.
+          ValueError: the examples do not fit the features, or there is nothing to start from where it should be.
+          ReleaseError: the manifest of the last release is damaged.
           DivergedError: the loss became infinite or not a number.
+          CheckpointError: a checkpoint could not be written.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         release = artifact_utils.get_single_instance(output_dict["release"])
+        warm_start_dir = find_warm_start(exec_properties["warm_start"], exec_properties["serving_base"])
+        if exec_properties["warm_start"] and warm_start_dir is None:
+            report("no release yet: starts from random weights")
         record = train(
             from_json(TrainerConfig, exec_properties["trainer"]),
             from_json(FeatureSpec, exec_properties["features"]),
@@ -41,6 +47,9 @@ class Executor(BaseExecutor):
             catalogue_files=split_files(input_dict["catalogue"], "train"),
             output_dir=release.uri,
             log_dir=artifact_utils.get_single_uri(output_dict["model_run"]),
+            checkpoint_dir=exec_properties["checkpoint_dir"],
+            source_hash=exec_properties["source_hash"],
+            warm_start_dir=warm_start_dir,
             report=report,
         )
         release.set_int_custom_property("num_parameters", record.num_parameters)

@@ -1,6 +1,6 @@
 """Runs the pipeline in a process that goes down on the way, as if by `kill -9`.
 
-python killed_run.py ROOT trainer    after the first epoch
+python killed_run.py ROOT trainer    in the last epoch, when the state after the first is on the disk
 python killed_run.py ROOT pusher     when the first of the release's models is in its place
 """
 
@@ -23,7 +23,7 @@ def main(root: Path, victim: str) -> None:
 
     def report(line: str) -> None:
         print(line, flush=True)
-        if victim == "trainer" and "epoch 1/2: " in line:
+        if victim == "trainer" and "epoch 2/2: " in line:
             die()
 
     rename, num_models = os.rename, 0

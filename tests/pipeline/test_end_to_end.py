@@ -133,6 +133,14 @@ def test_killed_pusher_goes_on_after_the_trainer_and_leaves_no_release(killed_in
     assert killed_in_pusher.models == {"ranking"}
 
 
+def test_training_goes_on_where_it_was_killed(killed_in_pusher, root):
+    lines = [line.strip() for line in killed_in_pusher.terminal.splitlines()]
+    checkpoints = root / "checkpoints"
+    assert any(line.startswith(f"goes on at epoch 2 step 1, from the checkpoint in {checkpoints}/") for line in lines)
+    assert not any(line.startswith("epoch 1/2: ") for line in lines)
+    assert list(checkpoints.iterdir()) == []
+
+
 def test_killed_runs_are_known_as_interrupted(root, finished):
     assert [run.state for run in list_runs(root / "metadata.sqlite")[-2:]] == ["interrupted", "interrupted"]
 

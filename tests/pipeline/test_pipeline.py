@@ -25,7 +25,9 @@ def data_dir(tmp_path_factory):
 @pytest.fixture
 def components(data_dir, tmp_path):
     def components(experiment=EXPERIMENT):
-        made = create_components(experiment, data_dir=data_dir, serving_base=tmp_path / "serving")
+        made = create_components(
+            experiment, data_dir=data_dir, root=tmp_path / "root", serving_base=tmp_path / "serving"
+        )
         return {component.id: component for component in made}
 
     return components
@@ -83,6 +85,14 @@ def test_best_possible_recall_is_that_of_the_judging_days(components, data_dir):
     found = json.loads(components(two_days)["CascadeEvaluator"].exec_properties["oracle"])
     values = [by_day[day]["rank_pos"]["10"] for day in ("2024-01-15", "2024-01-16")]
     assert found["10"] == pytest.approx(sum(values) / 2)
+
+
+def test_training_knows_where_its_checkpoints_are_and_what_it_starts_from(components, tmp_path):
+    properties = components()["CascadeTrainer"].exec_properties
+    assert properties["checkpoint_dir"] == str(tmp_path / "root" / "checkpoints")
+    assert (properties["warm_start"], properties["serving_base"]) == ("", str(tmp_path / "serving"))
+    warm = components(EXPERIMENT.with_overrides({"warm_start": "last_release"}))
+    assert warm["CascadeTrainer"].exec_properties["warm_start"] == "last_release"
 
 
 def test_schemas_are_imported_or_inferred(components, tmp_path):

@@ -29,6 +29,7 @@ IN_LISTS = (
             lambda: StageConfig("ranking", "din", 5, hidden_units=()),
             "`hidden_units` must be positive widths. Received: hidden_units=()",
         ),
+        (lambda: TrainerConfig(patience=0), "`patience` must be positive. Received: patience=0"),
         (lambda: TrainerConfig((RETRIEVAL,)), "`stages` must hold at least two stages. Received: ['retrieval']"),
         (
             lambda: TrainerConfig((RETRIEVAL, RETRIEVAL)),

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from trainer.catalogue_misses import CatalogueMisses
 from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
-from trainer.input import read_item_table, read_requests, request_batches
+from trainer.input import read_item_table, read_requests
 
 ITEM_IDS = (b"a", b"b", b"c", b"d", b"e")
 FEATURES = FeatureSpec(
@@ -141,22 +141,6 @@ def test_misses_are_true_if_any_item_is_missed(misses, any_missed):
 def test_no_requests_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"The requests must be at least one. Received: none in"):
         read(tmp_path)
-
-
-def test_batches_hold_every_request_once_and_shuffle_by_seed(tmp_path):
-    requests = read(tmp_path, *(candidates(b"a", [0], user=[user]) for user in range(10)))
-
-    def users(seed: int | None, passes: int = 1) -> list[list[int]]:
-        batches = request_batches(requests, 4, shuffle_seed=seed)
-        return [[user for batch in batches for user in batch["user"].numpy().tolist()] for _ in range(passes)]
-
-    assert users(None) == [list(range(10))]
-    first, second = users(1, passes=2)
-    assert sorted(first) == sorted(second) == list(range(10))
-    assert first != second
-    assert users(1, passes=2) == [first, second]
-    assert users(2) != [first]
-    assert [len(batch["user"]) for batch in request_batches(requests, 4)] == [4, 4, 2]
 
 
 def test_item_table_is_ordered_by_item_id(tmp_path):

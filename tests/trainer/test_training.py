@@ -1,12 +1,15 @@
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.callbacks.finite_loss import DivergedError
 from trainer.candidate import read_manifest
-from trainer.losses.config import CatalogueLossConfig
+from trainer.losses.config import CatalogueLossConfig, LossConfig, RankingConfig
 from trainer.training import item_log_frequency, train
 
 
@@ -95,6 +98,50 @@ def test_release_is_complete(second_run):
         {"name": "retrieval", "tower": "two_tower", "capacity": 20, "list_capacity": 4},
         {"name": "ranking", "tower": "din", "capacity": 10, "list_capacity": 3},
     ]
+
+
+def test_a_run_starts_from_an_earlier_release(transformed_data, candidate_dir, tmp_path):
+    manifest = read_manifest(str(candidate_dir))
+    config = dataclasses.replace(manifest.config, epochs=1, learning_rate=1e-9)
+    lines: list[str] = []
+    record = train(
+        config,
+        manifest.features,
+        output_dir=str(tmp_path / "release"),
+        log_dir=str(tmp_path / "logs"),
+        warm_start_dir=str(candidate_dir / "models" / "cascade"),
+        report=lines.append,
+        **transformed_data.training_arguments(),
+    )
+    before = manifest.record.epochs[manifest.record.best_epoch - 1].validation
+    assert record.epochs[0].validation["retrieval_loss"] == pytest.approx(before["retrieval_loss"], rel=1e-4)
+    assert record.epochs[0].validation["end_to_end_recall"] == before["end_to_end_recall"]
+    counts = {table.name: (table.num_kept, table.num_new, table.num_dropped) for table in record.warm_start.tables}
+    assert counts["retrieval/item/item_id"] == counts["ranking/item/item_id"] == (60, 0, 0)
+    assert counts["retrieval/item/category"] == (4, 0, 0)
+    assert record.warm_start.initialized == ()
+    assert str(record.warm_start) in lines
+    assert read_manifest(str(tmp_path / "release")).record == record
+
+
+def test_a_run_that_diverges_names_the_requests_of_the_step(transformed_data, candidate_dir, tmp_path):
+    manifest = read_manifest(str(candidate_dir))
+    loss = LossConfig("ranking", ranking=RankingConfig(("softmax_loss",)), catalogue=CatalogueLossConfig(weight=0.0))
+    config = dataclasses.replace(manifest.config, loss=loss, learning_rate=1e38)
+    folders = {f"{name}_dir": str(tmp_path / name) for name in ("output", "log", "checkpoint")}
+    with pytest.raises(DivergedError, match=r"Training diverged: .* at step 2\. .* \(now .*e\+3[78]\)") as caught:
+        train(config, manifest.features, **transformed_data.training_arguments(), **folders)
+    path = Path(re.search(r"The ids of that step's requests are in (.*bad_batch_2\.json)$", str(caught.value))[1])
+    source = tf.data.TFRecordDataset(transformed_data.train_files, compression_type="GZIP")
+    ids = [
+        tf.train.Example.FromString(record).features.feature["request_id"].bytes_list.value[0].decode()
+        for record in source.as_numpy_iterator()
+    ]
+    order = np.random.default_rng([config.seed, 0]).permutation(80)
+    bad_batch = json.loads(path.read_text())
+    assert sorted(bad_batch.pop("request_ids")) == sorted(ids[index] for index in order[16:32])
+    assert bad_batch == {"epoch": 1, "step": 2}
+    assert not (tmp_path / "output").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,11 @@ import numpy as np
 import tabulate
 import tensorflow as tf
 
+from trainer.callbacks.best_epoch import VALIDATION
 from trainer.cascade_model import CascadeModel
 from trainer.config import TrainerConfig
-from trainer.training_record import EpochRecord
 
 Report = Callable[[str], None]
-
-_VALIDATION = "val_"
 
 
 class Progress(tf.keras.callbacks.Callback):
@@ -28,7 +26,6 @@ class Progress(tf.keras.callbacks.Callback):
 
     def __init__(self, report: Report, num_requests: int, config: TrainerConfig, interval_s: float = 10.0) -> None:
         super().__init__()
-        self.epochs: list[EpochRecord] = []
         self._report = report
         self._num_requests = num_requests
         self._config = config
@@ -37,34 +34,36 @@ class Progress(tf.keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._epoch = epoch + 1
         self._start_s = time.monotonic()
+        self._first_batch: int | None = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         now_s = time.monotonic()
-        if batch == 0:
+        if self._first_batch is None:
             # The first step traces the graph, which says nothing about the speed of the others.
-            self._first_step_s = self._last_s = now_s
-        if batch == 0 or now_s - self._last_s < self._interval_s:
+            self._first_batch, self._first_step_s, self._last_s = batch, now_s, now_s
+            return
+        if now_s - self._last_s < self._interval_s:
             return
         self._last_s = now_s
-        steps_per_s = batch / (now_s - self._first_step_s)
+        steps_per_s = (batch - self._first_batch) / (now_s - self._first_step_s)
         num_steps = -(-self._num_requests // self._config.batch_size)
         steps_left = num_steps * (self._config.epochs - self._epoch + 1) - (batch + 1)
         self._report(
-            f"epoch {self._epoch}/{self._config.epochs} step {batch + 1}/{num_steps}: loss {logs['total_loss']:.4f}, "
+            f"epoch {self._epoch}/{self._config.epochs} step {batch + 1}/{num_steps}: "
+            f"loss {float(logs['total_loss']):.4f}, "
             f"{steps_per_s:.1f} step/s, {steps_per_s * self._config.batch_size:,.0f} requests/s, "
             f"ETA {steps_left / steps_per_s:.0f} s"
         )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         duration_s = time.monotonic() - self._start_s
-        train = {name: float(value) for name, value in logs.items() if not name.startswith(_VALIDATION)}
-        validation = {
-            name.removeprefix(_VALIDATION): float(value) for name, value in logs.items() if name.startswith(_VALIDATION)
-        }
-        self.epochs.append(EpochRecord(self._epoch, duration_s, train, validation))
-        recalls = ", ".join(f"{name} {value:.4f}" for name, value in validation.items() if name.endswith("_recall"))
+        recalls = ", ".join(
+            f"{name.removeprefix(VALIDATION)} {value:.4f}"
+            for name, value in logs.items()
+            if name.startswith(VALIDATION) and name.endswith("_recall")
+        )
         self._report(
-            f"epoch {self._epoch}/{self._config.epochs}: loss {train['total_loss']:.4f}, "
+            f"epoch {self._epoch}/{self._config.epochs}: loss {logs['total_loss']:.4f}, "
             f"validation {recalls}, {duration_s:.1f} s"
         )
 

@@ -4,8 +4,9 @@ import os
 
 import tensorflow as tf
 
+from trainer.callbacks.best_epoch import VALIDATION
+
 _GROUPS = {"_loss_weight": "loss_weight", "_loss": "loss", "_recall": "recall"}
-_VALIDATION = "val_"
 
 
 class CascadeTensorBoard(tf.keras.callbacks.Callback):
@@ -34,9 +35,9 @@ class CascadeTensorBoard(tf.keras.callbacks.Callback):
             self._write(self._train, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        validation = {name: value for name, value in logs.items() if name.startswith(_VALIDATION)}
+        validation = {name: value for name, value in logs.items() if name.startswith(VALIDATION)}
         self._write(self._train, {name: value for name, value in logs.items() if name not in validation})
-        self._write(self._validation, {name.removeprefix(_VALIDATION): value for name, value in validation.items()})
+        self._write(self._validation, {name.removeprefix(VALIDATION): value for name, value in validation.items()})
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self._train.close()

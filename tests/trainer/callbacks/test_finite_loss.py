@@ -6,20 +6,45 @@ import tensorflow as tf
 from trainer.callbacks.finite_loss import DivergedError, FiniteLoss
 
 
+class Model(tf.keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.ranking_loss = tf.keras.metrics.Mean("ranking_loss")
+        self.bad_step = tf.Variable(-1, trainable=False)
+
+
 @pytest.fixture
-def finite_loss() -> FiniteLoss:
-    model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(1,))])
+def model():
+    model = Model()
     model.compile(tf.keras.optimizers.Adam(0.5))
-    callback = FiniteLoss()
+    return model
+
+
+def finite_loss(model, interval_steps=2) -> FiniteLoss:
+    callback = FiniteLoss(interval_steps)
     callback.set_model(model)
     return callback
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_stops_the_run(finite_loss, value):
-    with pytest.raises(DivergedError, match=r"Training diverged: `ranking_loss` is (nan|inf) at step 0.*now 0\.5"):
-        finite_loss.on_train_batch_end(3, {"total_loss": 1.0, "ranking_loss": value})
+def test_a_loss_that_is_not_finite_stops_the_run(model, value):
+    model.bad_step.assign(4)
+    model.ranking_loss.update_state(value)
+    with pytest.raises(DivergedError, match=r"Training diverged: `ranking_loss` is (nan|inf) at step 5.*now 0\.5") as e:
+        finite_loss(model).check()
+    assert e.value.step == 4
 
 
-def test_other_values_do_not(finite_loss):
-    finite_loss.on_train_batch_end(3, {"total_loss": 1.0, "end_to_end_recall": math.nan})
+def test_a_gradient_that_is_not_finite_stops_it_too(model):
+    model.bad_step.assign(0)
+    with pytest.raises(DivergedError, match=r"Training diverged: the gradient is not finite at step 1\. Lower"):
+        finite_loss(model).check()
+
+
+def test_looks_once_in_an_interval(model):
+    callback = finite_loss(model, interval_steps=2)
+    callback.on_train_batch_end(1, {})
+    model.bad_step.assign(2)
+    callback.on_train_batch_end(2, {})
+    with pytest.raises(DivergedError):
+        callback.on_train_batch_end(3, {})

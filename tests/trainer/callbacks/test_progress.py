@@ -20,10 +20,16 @@ def test_lines_of_an_epoch():
     pattern = r"epoch 1/2 step 2/4: loss 2\.5000, [\d.]+ step/s, [\d,]+ requests/s, ETA \d+ s"
     assert re.fullmatch(pattern, lines[0])
     assert re.fullmatch(r"epoch 1/2: loss 2\.0000, validation end_to_end_recall 0\.2500, 0\.0 s", lines[1])
-    (record,) = progress.epochs
-    assert record.epoch == 1
-    assert record.train == {"total_loss": 2.0}
-    assert record.validation == {"total_loss": 3.0, "end_to_end_recall": 0.25}
+
+
+def test_an_epoch_that_goes_on_in_its_middle():
+    lines: list[str] = []
+    progress = Progress(lines.append, 100, TrainerConfig(epochs=1, batch_size=10), interval_s=0.0)
+    progress.on_epoch_begin(0)
+    progress.on_train_batch_end(6, {"total_loss": 2.75})
+    progress.on_train_batch_end(7, {"total_loss": 2.5})
+    assert len(lines) == 1
+    assert lines[0].startswith("epoch 1/1 step 8/10: loss 2.5000, ")
 
 
 def test_parameter_table_counts_every_stage():

@@ -1,0 +1,88 @@
+"""A training run that is killed again and again ends with the weights of one that is not."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trainer.candidate import load_model, read_manifest
+from trainer.checkpoints.config import CheckpointConfig
+from trainer.config import StageConfig, TrainerConfig
+from trainer.config_json import to_json
+from trainer.losses.config import CatalogueLossConfig, LossConfig
+from trainer.training import train
+
+NUM_KILLS, NUM_STEPS_OF_EPOCH = 3, 5
+CONFIG = TrainerConfig(
+    stages=(
+        StageConfig("retrieval", "dssm", 20, list_capacity=4, hidden_units=(8,), output_dim=4),
+        StageConfig("ranking", "mlp", 10, list_capacity=3, hidden_units=(8,)),
+    ),
+    loss=LossConfig(method="bce", catalogue=CatalogueLossConfig(num_sampled_negatives=16, num_retrieved_negatives=0)),
+    item_embedding_dim=4,
+    epochs=8,
+    batch_size=16,
+    learning_rate=1e-2,
+    history_dropout=0.2,
+    checkpoints=CheckpointConfig(interval_s=None, interval_steps=1),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(transformed_data, tmp_path_factory):
+    """Release of a run that nobody disturbed."""
+    folders = _folders(tmp_path_factory.mktemp("whole"))
+    train(CONFIG, transformed_data.features, **transformed_data.training_arguments(), **folders)
+    return folders["output_dir"]
+
+
+@pytest.fixture(scope="module")
+def killed(transformed_data, tmp_path_factory):
+    """Folders of a run with deaths, and what was printed about them."""
+    folder = tmp_path_factory.mktemp("killed")
+    arguments = {
+        **transformed_data.training_arguments(),
+        **_folders(folder),
+        "config": to_json(CONFIG),
+        "features": to_json(transformed_data.features),
+        "num_steps": CONFIG.epochs * NUM_STEPS_OF_EPOCH,
+    }
+    (folder / "arguments.json").write_text(json.dumps(arguments))
+    script = Path(__file__).with_name("killed_training.py")
+    command = [sys.executable, str(script), str(folder / "arguments.json"), str(NUM_KILLS), "7"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(script.parents[3])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return _folders(folder), json.loads(done.stdout)
+
+
+def _folders(folder: Path) -> dict[str, str]:
+    return {f"{name}_dir": str(folder / name) for name in ("output", "log", "checkpoint")}
+
+
+def test_children_died_and_left_half_written_checkpoints(killed):
+    _, outcome = killed
+    assert len(outcome["killed_at"]) == NUM_KILLS
+    assert outcome["num_half_written"] > 0
+
+
+def test_weights_are_equal_bit_for_bit(whole, killed):
+    weights, others = (load_model(folder).get_weights() for folder in (whole, killed[0]["output_dir"]))
+    assert [other.tobytes() for other in others] == [weight.tobytes() for weight in weights]
+
+
+def test_records_are_equal_but_for_the_time(whole, killed):
+    record, other = (read_manifest(folder).record for folder in (whole, killed[0]["output_dir"]))
+    assert len(record.epochs) == CONFIG.epochs
+    assert [dataclasses.replace(epoch, duration_s=0.0) for epoch in other.epochs] == [
+        dataclasses.replace(epoch, duration_s=0.0) for epoch in record.epochs
+    ]
+    assert other.best_epoch == record.best_epoch
+
+
+def test_a_run_that_is_over_leaves_no_checkpoints(killed):
+    assert list(Path(killed[0]["checkpoint_dir"]).iterdir()) == []

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from trainer.batches import RequestBatches
+
+REQUESTS = {"candidate_item": np.zeros([10, 2], np.int32), "user": np.arange(10)}
+
+
+def users(batches: RequestBatches, epoch: int = 0, first_step: int = 0) -> list[list[int]]:
+    return [batch["user"].numpy().tolist() for batch in batches.epoch(epoch, first_step)]
+
+
+def test_without_a_seed_the_order_is_that_of_the_requests():
+    batches = RequestBatches(REQUESTS, 4)
+    assert users(batches, epoch=3) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert (batches.num_requests, batches.num_steps) == (10, 3)
+
+
+def test_each_epoch_holds_every_request_once_in_an_order_of_its_own():
+    batches = RequestBatches(REQUESTS, 4, shuffle_seed=1)
+    first, second = (np.concatenate(users(batches, epoch)).tolist() for epoch in (0, 1))
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    assert np.concatenate(users(RequestBatches(REQUESTS, 4, shuffle_seed=2))).tolist() != first
+
+
+@pytest.mark.parametrize("first_step", [0, 1, 2, 3])
+def test_an_epoch_goes_on_at_any_step(first_step):
+    again = RequestBatches(REQUESTS, 4, shuffle_seed=1)
+    assert users(again, 5, first_step) == users(RequestBatches(REQUESTS, 4, shuffle_seed=1), 5)[first_step:]
+
+
+def test_requests_of_a_step_are_known_without_running_through_the_epoch():
+    batches = RequestBatches(REQUESTS, 4, shuffle_seed=1)
+    assert [batches.indices(2, step).tolist() for step in range(3)] == users(batches, 2)

@@ -1,0 +1,48 @@
+"""The batches of a split, in an order that is known without running through it."""
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.input import Requests
+from trainer.request_batch import CANDIDATE_ITEM
+
+
+class RequestBatches:
+    """Batches of requests for training or evaluation.
+
+    The order of an epoch is a permutation drawn from the seed and the epoch's number alone, so a run that stopped at
+    a step goes on with that very step's requests.
+
+    Args:
+      requests: of `read_requests`.
+      batch_size: requests per batch; the last batch of an epoch may be smaller.
+      shuffle_seed: shuffles all requests anew for every epoch; `None` keeps their order.
+    """
+
+    def __init__(self, requests: Requests, batch_size: int, *, shuffle_seed: int | None = None) -> None:
+        self.num_requests = len(requests[CANDIDATE_ITEM])
+        self.num_steps = -(-self.num_requests // batch_size)
+        self._batch_size = batch_size
+        self._shuffle_seed = shuffle_seed
+        with tf.device("/cpu:0"):
+            self._columns = {name: tf.constant(values) for name, values in requests.items()}
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Returns int64 `[num_requests]`, the requests in the order of an epoch, which counts from 0."""
+        if self._shuffle_seed is None:
+            return np.arange(self.num_requests)
+        return np.random.default_rng([self._shuffle_seed, epoch]).permutation(self.num_requests)
+
+    def indices(self, epoch: int, step: int) -> np.ndarray:
+        """Returns the requests of one batch; step and epoch count from 0."""
+        return self.order(epoch)[step * self._batch_size : (step + 1) * self._batch_size]
+
+    def epoch(self, epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
+        """Returns the batches of an epoch from a step on, dictionaries of tensors `[batch_size, ...]`."""
+        order = self.order(epoch)[first_step * self._batch_size :]
+        return (
+            tf.data.Dataset.from_tensor_slices(order)
+            .batch(self._batch_size)
+            .map(lambda index: {name: tf.gather(values, index) for name, values in self._columns.items()})
+            .prefetch(tf.data.AUTOTUNE)
+        )

@@ -1,0 +1,124 @@
+"""Saves the state of a running training, beside the training."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.callbacks.best_epoch import BestEpoch
+from trainer.checkpoints.config import CheckpointConfig
+from trainer.checkpoints.run_state import RunState
+from trainer.checkpoints.store import CheckpointStore
+
+_VARIABLE, _BEST = "variable", "best"
+
+
+class Checkpointer:
+    """Copies the variables of a run in memory and writes them to the disk in a thread of its own.
+
+    Args:
+      store: where the checkpoints are.
+      config: when one is due.
+      variables: everything that training changes: weights, optimisers, metrics.
+      best: the weights of the best epoch so far, saved along.
+    """
+
+    def __init__(
+        self, store: CheckpointStore, config: CheckpointConfig, variables: Sequence[tf.Variable], best: BestEpoch
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._variables = list(variables)
+        self._best = best
+        self._thread = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[None] | None = None
+        self._last_s = time.monotonic()
+        self._last_step = 0
+
+    def restore(self, report: Callable[[str], None]) -> RunState:
+        """Gives the variables the values of the newest whole checkpoint.
+
+        Args:
+          report: gets a line about each that is damaged.
+
+        Returns:
+          Where the run stands; at its start if there is no checkpoint.
+
+        Raises:
+          ValueError: the checkpoint is of another model.
+        """
+        found = self._store.latest(report)
+        if found is None:
+            return RunState()
+        state, arrays = found
+        saved = _numbered(arrays, _VARIABLE)
+        shapes = [tuple(variable.shape) for variable in self._variables]
+        if [array.shape for array in saved] != shapes:
+            raise ValueError(f"The checkpoints in {self._store.folder} must be of this model. Received: other shapes")
+        for variable, array in zip(self._variables, saved, strict=True):
+            variable.assign(array)
+        self._best.restore_state(state.epochs, _numbered(arrays, _BEST))
+        return state
+
+    def is_idle(self) -> bool:
+        """Whether nothing is being written.
+
+        Raises:
+          CheckpointError: the last checkpoint could not be written.
+        """
+        if self._writing is not None and not self._writing.done():
+            return False
+        self.wait()
+        return True
+
+    def is_due(self, step: int) -> bool:
+        """Whether it is time for a checkpoint and the one before is written.
+
+        Args:
+          step: of the whole run.
+
+        Raises:
+          CheckpointError: the one before could not be written.
+        """
+        if not self.is_idle():
+            return False
+        steps, seconds = self._config.interval_steps, self._config.interval_s
+        return (steps is not None and step - self._last_step >= steps) or (
+            seconds is not None and time.monotonic() - self._last_s >= seconds
+        )
+
+    def save(self, step: int, state: RunState) -> None:
+        """Copies the variables and starts to write them.
+
+        Args:
+          step: of the whole run.
+          state: where the run stands.
+
+        Raises:
+          CheckpointError: the checkpoint before this one could not be written.
+        """
+        self.wait()
+        arrays = {f"{_VARIABLE}_{index:05d}": variable.numpy() for index, variable in enumerate(self._variables)}
+        arrays |= {f"{_BEST}_{index:05d}": array for index, array in enumerate(self._best.weights)}
+        self._last_s, self._last_step = time.monotonic(), step
+        self._writing = self._thread.submit(self._store.save, step, state, arrays)
+
+    def wait(self) -> None:
+        """Returns when nothing is being written.
+
+        Raises:
+          CheckpointError: the last checkpoint could not be written.
+        """
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def close(self) -> None:
+        """Waits and ends the thread; whether the last checkpoint could be written is not said."""
+        self._thread.shutdown()
+
+
+def _numbered(arrays: dict[str, np.ndarray], kind: str) -> list[np.ndarray]:
+    return [arrays[name] for name in sorted(arrays) if name.startswith(f"{kind}_")]

@@ -1,0 +1,82 @@
+"""The checkpoints of one training run on disk."""
+
+import errno
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from trainer.checkpoints.checkpoint_file import (
+    CheckpointError,
+    DamagedCheckpointError,
+    read_checkpoint,
+    temporary_path,
+    write_checkpoint,
+)
+from trainer.checkpoints.run_state import RunState
+
+
+class CheckpointStore:
+    """Keeps the newest checkpoints of a run. One process at a time may use a folder.
+
+    Args:
+      folder: of this run and no other; made if it is missing.
+      num_kept: checkpoints to keep.
+    """
+
+    def __init__(self, folder: Path, num_kept: int) -> None:
+        self.folder = folder
+        self._num_kept = num_kept
+        folder.mkdir(parents=True, exist_ok=True)
+        for left_over in folder.glob(temporary_path(Path("*")).name):
+            left_over.unlink()
+
+    def paths(self) -> list[Path]:
+        """Returns the checkpoints, oldest first."""
+        return sorted(path for path in self.folder.iterdir() if re.fullmatch(r"step-[0-9]{12}\.npz", path.name))
+
+    def save(self, step: int, state: RunState, arrays: Mapping[str, np.ndarray]) -> None:
+        """Writes a checkpoint, then removes those that are too many.
+
+        Args:
+          step: of the whole run; names the checkpoint.
+          state: where the run stands.
+          arrays: the variables by name.
+
+        Raises:
+          CheckpointError: it cannot be written. The checkpoints before it are intact.
+        """
+        try:
+            write_checkpoint(self.folder / f"step-{step:012d}.npz", state, arrays)
+            for old in self.paths()[: -self._num_kept]:
+                old.unlink()
+        except OSError as error:
+            last = [path.name for path in self.paths()[-1:]]
+            advice = "Free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Mend that"
+            raise CheckpointError(
+                f"The checkpoint of step {step:,} cannot be written to {self.folder}: {error.strerror}. "
+                f"The last good one is {last[0] if last else 'none'}. {advice} and run again to go on from there"
+            ) from error
+
+    def latest(self, report: Callable[[str], None]) -> tuple[RunState, dict[str, np.ndarray]] | None:
+        """Reads the newest checkpoint that is whole; damaged ones are removed.
+
+        Args:
+          report: gets a line about each that is damaged.
+
+        Returns:
+          State and arrays, or `None` if there is no checkpoint.
+        """
+        for path in reversed(self.paths()):
+            try:
+                return read_checkpoint(path)
+            except DamagedCheckpointError as error:
+                report(f"warning: skipped a damaged checkpoint: {error}")
+                path.unlink(missing_ok=True)
+        return None
+
+    def clear(self) -> None:
+        """Removes the folder."""
+        shutil.rmtree(self.folder)

@@ -1,0 +1,128 @@
+"""The loop of a training run, which can stop at any step and go on from there."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from trainer.batches import RequestBatches
+from trainer.callbacks.best_epoch import VALIDATION, BestEpoch
+from trainer.callbacks.finite_loss import FiniteLoss
+from trainer.cascade_model import CascadeModel
+from trainer.checkpoints.checkpointer import Checkpointer
+from trainer.checkpoints.run_state import RunState
+from trainer.checkpoints.store import CheckpointStore
+from trainer.training_record import EpochRecord
+
+
+def fit(
+    model: CascadeModel,
+    train_batches: RequestBatches,
+    eval_batches: RequestBatches,
+    *,
+    best: BestEpoch,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    store: CheckpointStore | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> RunState:
+    """Trains a compiled model for as many epochs as it is configured for, or until `best` is over.
+
+    Args:
+      model: the cascade, built and compiled.
+      train_batches: the training split.
+      eval_batches: the evaluation split, seen after each epoch.
+      best: keeps the best epoch's weights.
+      callbacks: get tensors as the logs of a step, the metrics so far, and floats as those of an epoch.
+      store: the run's checkpoints. The run goes on from the newest; `None` neither reads nor writes any.
+      report: gets a line about where the run goes on, and about damaged checkpoints.
+
+    Returns:
+      Where the run stands at its end.
+
+    Raises:
+      DivergedError: the loss or its gradient became infinite or not a number.
+      CheckpointError: a checkpoint could not be written.
+    """
+    model.prepare_training()
+    if store is None:
+        return _Fit(model, train_batches, eval_batches, best, callbacks, None).run(RunState())
+    checkpointer = Checkpointer(store, model.config.checkpoints, model.training_variables, best)
+    try:
+        state = checkpointer.restore(report)
+        if state.epoch or state.step:
+            report(f"goes on at epoch {state.epoch + 1} step {state.step + 1}, from the checkpoint in {store.folder}")
+        state = _Fit(model, train_batches, eval_batches, best, callbacks, checkpointer).run(state)
+        checkpointer.wait()
+        return state
+    finally:
+        checkpointer.close()
+
+
+class _Fit:
+    def __init__(
+        self,
+        model: CascadeModel,
+        train_batches: RequestBatches,
+        eval_batches: RequestBatches,
+        best: BestEpoch,
+        callbacks: Sequence[tf.keras.callbacks.Callback],
+        checkpointer: Checkpointer | None,
+    ) -> None:
+        self._model = model
+        self._train_batches = train_batches
+        self._eval_dataset = eval_batches.epoch()
+        self._best = best
+        self._finite = FiniteLoss()
+        self._callbacks = [self._finite, best, *callbacks]
+        self._checkpointer = checkpointer
+
+    def run(self, state: RunState) -> RunState:
+        for callback in self._callbacks:
+            callback.set_model(self._model)
+            callback.on_train_begin()
+        try:
+            while state.epoch < self._model.config.epochs and not self._best.is_over:
+                state = self._epoch(state)
+        finally:
+            for callback in self._callbacks:
+                callback.on_train_end()
+        return state
+
+    def _epoch(self, start: RunState) -> RunState:
+        start_s = time.monotonic()
+        if start.step == 0:
+            self._model.reset_metrics()
+        for callback in self._callbacks:
+            callback.on_epoch_begin(start.epoch)
+        self._steps(start, start_s)
+        self._finite.check()
+        train = {metric.name: float(metric.result()) for metric in self._model.metrics}
+        validation = self._model.evaluate(self._eval_dataset, verbose=0, return_dict=True)
+        elapsed_s = time.monotonic() - start_s
+        record = EpochRecord(start.epoch + 1, start.epoch_s + elapsed_s, train, validation)
+        state = RunState(start.epoch + 1, 0, (*start.epochs, record), start.elapsed_s + elapsed_s)
+        logs = train | {f"{VALIDATION}{name}": value for name, value in validation.items()}
+        for callback in self._callbacks:
+            callback.on_epoch_end(start.epoch, logs)
+        if self._checkpointer is not None and (self._is_last(state) or self._checkpointer.is_idle()):
+            self._checkpointer.save(state.epoch * self._train_batches.num_steps, state)
+        return state
+
+    def _steps(self, start: RunState, start_s: float) -> None:
+        train_function = self._model.make_train_function()
+        iterator = iter(self._train_batches.epoch(start.epoch, start.step))
+        for step in range(start.step, self._train_batches.num_steps):
+            logs = train_function(iterator)
+            for callback in self._callbacks:
+                callback.on_train_batch_end(step, logs)
+            step_of_run = start.epoch * self._train_batches.num_steps + step + 1
+            if self._checkpointer is not None and self._checkpointer.is_due(step_of_run):
+                self._finite.check()  # weights that are lost must not replace good ones
+                elapsed_s = time.monotonic() - start_s
+                state = RunState(
+                    start.epoch, step + 1, start.epochs, start.elapsed_s + elapsed_s, start.epoch_s + elapsed_s
+                )
+                self._checkpointer.save(step_of_run, state)
+
+    def _is_last(self, state: RunState) -> bool:
+        return state.epoch == self._model.config.epochs or self._best.is_over
