@@ -29,7 +29,7 @@ class GrpcServer:
 
     def __init__(self, prediction_service: PredictionService, model_service: ModelService, options: GrpcOptions):
         self._options = options
-        self._health = HealthService(_SERVICES)
+        self._health = HealthService(_SERVICES, max_watchers=max(options.max_threads // 4, 1))
         self._server = grpc.server(
             concurrent.futures.ThreadPoolExecutor(options.max_threads or None, thread_name_prefix="grpc"),
             options=list({**_ARGUMENTS, **dict(options.channel_arguments)}.items()),

@@ -15,12 +15,15 @@ class HealthService:
 
     Args:
       services: full names of the services that the server has.
+      max_watchers: each holds a thread of the server. More are told UNIMPLEMENTED, which a gRPC client takes for
+        healthy.
     """
 
     NAME = "grpc.health.v1.Health"
 
-    def __init__(self, services: list[str]):
+    def __init__(self, services: list[str], max_watchers: int):
         self._status = dict.fromkeys(["", *services], "SERVING")
+        self._watchers = threading.BoundedSemaphore(max_watchers)
         self._changed = threading.Condition()
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -49,12 +52,20 @@ class HealthService:
         return HealthCheckResponse(status=SERVING_STATUS[self._status[request.service]])
 
     def _watch(self, request: HealthCheckRequest, context: grpc.ServicerContext) -> Iterator[HealthCheckResponse]:
+        if not self._watchers.acquire(blocking=False):
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "too many watchers")
+        try:
+            yield from self._changes(request.service, context)
+        finally:
+            self._watchers.release()
+
+    def _changes(self, service: str, context: grpc.ServicerContext) -> Iterator[HealthCheckResponse]:
         told = None
         while context.is_active():
             with self._changed:
-                if self._state(request.service) == told:
+                if self._state(service) == told:
                     self._changed.wait(_WATCH_STEP_S)
-                now = self._state(request.service)
+                now = self._state(service)
             if now != told:
                 told = now
                 yield HealthCheckResponse(status=SERVING_STATUS[now])

@@ -1,7 +1,9 @@
 """The REST API and the metrics page on a port."""
 
 import http.server
+import logging
 import os
+import sys
 import threading
 import time
 from typing import Any
@@ -19,6 +21,7 @@ _CORS = {
     "Access-Control-Allow-Methods": "POST, GET",
     "Access-Control-Allow-Headers": "Content-Type",
 }
+_LOGGER = logging.getLogger(__name__)
 _IDLE_S = 300.0  # a connection without a request for so long is closed
 
 
@@ -115,7 +118,8 @@ class _HttpServer(http.server.ThreadingHTTPServer):
         super(http.server.HTTPServer, self).server_bind()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # a client that closed its connection: nobody is left to tell
+        if not isinstance(sys.exc_info()[1], OSError):  # those are clients that closed their connection
+            _LOGGER.exception("A REST connection failed")
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

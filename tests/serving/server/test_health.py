@@ -42,6 +42,22 @@ def test_check_and_watch_until_the_server_drains(server):
         stopping.join()
 
 
+def test_watchers_leave_threads_for_the_calls(tmp_path, half_plus, add_version, stubs_of):
+    add_version(half_plus(2.0), tmp_path / "half", 1)
+    options = GrpcOptions(max_threads=8, has_health_service=True)
+    with ModelServer([model_config("half", tmp_path / "half")], grpc_options=options) as server:
+        stubs = stubs_of(server.target)
+        watch = stubs.channel.unary_stream("/grpc.health.v1.Health/Watch", **WIRE)
+        watchers = [watch(HealthCheckRequest(), timeout=30) for _ in range(2)]
+        assert [next(watcher).status for watcher in watchers] == [SERVING, SERVING]
+        with pytest.raises(grpc.RpcError, match="too many watchers") as caught:
+            next(watch(HealthCheckRequest(), timeout=30))
+        assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+        assert stubs.half(2.0) == (3.0, 1)
+        for watcher in watchers:
+            watcher.cancel()
+
+
 def test_there_is_no_health_service_unless_asked_for(tmp_path, half_plus, add_version):
     add_version(half_plus(2.0), tmp_path / "half", 1)
     with (
