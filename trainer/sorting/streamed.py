@@ -103,6 +103,9 @@ def _log_sums(
       items: `[num_lists, list_size]`.
       offsets: `[num_lists, list_size]`, `-LOG_ZERO` on padding.
     """
+    # An eager tape records the forward pass of a custom gradient too, and would hold every block of a watched tensor.
+    watched = rows, items, offsets
+    rows, items, offsets = (tf.stop_gradient(tensor) for tensor in watched)
     log_zero = tf.cast(LOG_ZERO, items.dtype)
     num_blocks = tf.shape(rows)[0] if rows.shape[0] is None else rows.shape[0]
 
@@ -123,7 +126,7 @@ def _log_sums(
         return kernel(row[..., tf.newaxis], items[:, tf.newaxis, :]) - offsets[:, tf.newaxis, :]
 
     @tf.custom_gradient
-    def log_sums(rows: tf.Tensor, items: tf.Tensor, offsets: tf.Tensor) -> tuple:
+    def log_sums(_: tf.Tensor, watched_items: tf.Tensor, watched_offsets: tf.Tensor) -> tuple:
         def add(block: tf.Tensor, row: tf.Tensor, log_head: tf.Tensor, log_tail: tf.Tensor) -> tuple:
             block_logits = logits(row, items, offsets)
             # A row that is not real gets an infinite normaliser, hence no probability, in both passes.
@@ -143,8 +146,8 @@ def _log_sums(
 
             def add(block: tf.Tensor, row: tf.Tensor, to_items: tf.Tensor, to_offsets: tf.Tensor) -> tuple:
                 with tf.GradientTape() as tape:
-                    tape.watch([row, items, offsets])
-                    block_logits = logits(row, items, offsets)
+                    tape.watch([row, watched_items, watched_offsets])
+                    block_logits = logits(row, watched_items, watched_offsets)
                 log_permutation = block_logits - normalisers[block][..., tf.newaxis]
                 in_head = blocks.in_head[block]
                 log_sum = tf.where(in_head, safe_head, safe_tail)[:, tf.newaxis, :]
@@ -152,7 +155,10 @@ def _log_sums(
                 weights = upstream * tf.exp(log_permutation - log_sum)
                 to_logits = weights - tf.exp(log_permutation) * tf.reduce_sum(weights, axis=-1, keepdims=True)
                 to_row, *to_columns = tape.gradient(
-                    block_logits, [row, items, offsets], to_logits, unconnected_gradients=tf.UnconnectedGradients.ZERO
+                    block_logits,
+                    [row, watched_items, watched_offsets],
+                    to_logits,
+                    unconnected_gradients=tf.UnconnectedGradients.ZERO,
                 )
                 return to_items + to_columns[0], to_offsets + to_columns[1], to_row
 
@@ -165,7 +171,7 @@ def _log_sums(
 
         return (log_head, log_tail), gradient
 
-    return log_sums(rows, items, offsets)
+    return log_sums(*watched)
 
 
 def _log_add_exp(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
