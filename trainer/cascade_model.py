@@ -7,12 +7,13 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from trainer.catalogue_loss import CatalogueLoss
-from trainer.config import StageConfig, TowerKind, TrainerConfig
+from trainer.config import OptimizerKind, StageConfig, TowerKind, TrainerConfig
 from trainer.features import EncodedFeature, FeatureSpec
 from trainer.item_table import ItemTable
 from trainer.losses.cascade_loss import CascadeLoss
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.metrics.recall import Recall
+from trainer.optimizers.lazy_adam import LazyAdam
 from trainer.towers.dcn import Dcn
 from trainer.towers.din import Din
 from trainer.towers.dssm import Dssm
@@ -21,6 +22,10 @@ from trainer.towers.mlp import Mlp
 from trainer.towers.tower import Tower
 from trainer.towers.two_tower import TwoTower
 
+OPTIMIZERS: dict[OptimizerKind, type[tf.keras.optimizers.Optimizer]] = {
+    "adam": tf.keras.optimizers.Adam,
+    "lazy_adam": LazyAdam,
+}
 TOWERS: dict[TowerKind, type[Tower]] = {"two_tower": TwoTower, "dssm": Dssm, "din": Din, "mlp": Mlp, "dcn": Dcn}
 
 
@@ -76,11 +81,11 @@ class CascadeModel(tfrs.models.Model):
         weight_optimizer: tf.keras.optimizers.Optimizer | None = None,
         **kwargs: Any,
     ) -> None:
-        """Sets the optimisers of the network and of the loss weights; by default Adam as the config says.
+        """Sets the optimisers of the network and of the loss weights; by default those that the config says.
 
         `bad_step` is then the first step, from 0, whose loss or gradient was not finite; -1 before there is one.
         """
-        super().compile(optimizer=optimizer or tf.keras.optimizers.Adam(self.config.learning_rate), **kwargs)
+        super().compile(optimizer=optimizer or OPTIMIZERS[self.config.optimizer](self.config.learning_rate), **kwargs)
         self.weight_optimizer = weight_optimizer or tf.keras.optimizers.Adam(self.config.weight_learning_rate)
         self.bad_step = tf.Variable(-1, trainable=False, dtype=tf.int64, name="bad_step")
 
@@ -122,6 +127,9 @@ class CascadeModel(tfrs.models.Model):
             loss = self.compute_loss(data, training=True)
         network, weights = self._network_variables, self.cascade_loss.trainable_variables
         gradients = tape.gradient(loss, [*network, *weights])
+        if self.config.optimizer == "adam":
+            # It passes over whole tables anyway, and Keras once more where a gradient is sparse.
+            gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         is_bad = ~tf.math.is_finite(loss + tf.linalg.global_norm(gradients))
         self.bad_step.assign(tf.where(is_bad & (self.bad_step < 0), self.optimizer.iterations, self.bad_step))
         self.optimizer.apply_gradients(zip(gradients[: len(network)], network, strict=True))

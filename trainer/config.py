@@ -10,6 +10,7 @@ from trainer.losses.config import LossConfig
 TowerKind = Literal["two_tower", "dssm", "din", "mlp", "dcn"]
 RETRIEVAL_TOWERS: tuple[TowerKind, ...] = ("two_tower", "dssm")
 DecayKind = Literal["linear", "none"]
+OptimizerKind = Literal["adam", "lazy_adam"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +62,9 @@ class TrainerConfig:
       patience: epochs without a better end-to-end recall on the evaluation days after which training stops; `None`
         makes all epochs.
       batch_size: requests per step.
-      learning_rate: of Adam at the start.
+      optimizer: of the network. `"adam"` moves every row of every embedding table in each step, by its moments, as the
+        paper does; `"lazy_adam"` only those that the step looks up, for tables of millions of rows.
+      learning_rate: of the optimiser at the start.
       learning_rate_decay: `"linear"` brings it down to zero at the end of the run, `"none"` keeps it.
       history_dropout: share of a history's events that a training step does not see.
       weight_learning_rate: of the Adam of the loss weights.
@@ -78,6 +81,7 @@ class TrainerConfig:
     epochs: int = 2
     patience: int | None = None
     batch_size: int = 256
+    optimizer: OptimizerKind = "adam"
     learning_rate: float = 1e-3
     learning_rate_decay: DecayKind = "linear"
     history_dropout: float = 0.0
@@ -102,6 +106,7 @@ class TrainerConfig:
         check_positive(self, "item_embedding_dim", "epochs", "batch_size", "learning_rate", "weight_learning_rate")
         if self.patience is not None:
             check_positive(self, "patience")
+        check_kind(self, "optimizer", OptimizerKind)
         check_kind(self, "learning_rate_decay", DecayKind)
         if not 0 <= self.history_dropout < 1:
             raise ValueError(f"`history_dropout` must be in [0, 1). Received: history_dropout={self.history_dropout}")

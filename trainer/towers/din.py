@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from trainer.towers.additive_logits import additive_logits
 from trainer.towers.dense import RequestItemMlp
 from trainer.towers.embeddings import Batch, attention_weights, mean_of_events
 from trainer.towers.tower import Tower
@@ -37,7 +38,7 @@ class Din(Tower):
         super().__init__(**kwargs)
         self.event_attention = tf.keras.layers.Dense(self.attention_units)
         self.item_attention = tf.keras.layers.Dense(self.attention_units, use_bias=False)
-        self.attention_logit = tf.keras.layers.Dense(1, use_bias=False)
+        self.attention_kernel = self.add_weight("attention_kernel", [self.attention_units, 1])
         self.network = RequestItemMlp(self.hidden_units)
 
     def encode_request(self, batch: Batch) -> DinState:
@@ -50,9 +51,6 @@ class Din(Tower):
     def score(self, state: DinState, item: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[batch_size, num_candidates]` for int32 catalogue rows of that shape."""
         features = self.item_encoder(item)
-        hidden = tf.nn.relu(
-            state.attention[:, tf.newaxis] + self.item_attention(features)[:, :, tf.newaxis]
-        )  # [batch_size, num_candidates, history_size, attention_units]
-        logits = tf.squeeze(self.attention_logit(hidden), axis=-1)
+        logits = additive_logits(state.attention, self.item_attention(features), self.attention_kernel)
         interest = tf.matmul(attention_weights(logits, state.where[:, tf.newaxis]), state.events)
         return self.network(state.request, tf.concat([interest, features], axis=-1))

@@ -1,5 +1,6 @@
 """Encoders of the request, of catalogue items and of the history, concatenated embeddings all."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,11 +10,49 @@ from trainer.features import EncodedFeature, HistoryFeature
 
 Batch = Mapping[str, tf.Tensor]
 
+SMALL_TABLE_SIZE = 2**15
+"""Rows up to which a table is looked up together with others: they are copied each time."""
+
 
 def embedding(cardinality: int, embedding_dim: int, name: str) -> tf.keras.layers.Embedding:
     """Returns an embedding table that starts near zero: rows that training hardly sees stay without a say."""
     initializer = tf.keras.initializers.RandomNormal(stddev=0.03)
-    return tf.keras.layers.Embedding(cardinality, embedding_dim, initializer, name=name)
+    table = tf.keras.layers.Embedding(cardinality, embedding_dim, initializer, name=name)
+    with tf.name_scope(name):
+        table.build(None)
+    return table
+
+
+def embed(tables: Sequence[tf.keras.layers.Embedding], columns: tf.Tensor) -> tf.Tensor:
+    """Looks up each column of ids in a table of its own, with one gather for neighbouring small tables of one width.
+
+    To lay small tables one below the other is no work beside a gather, and a gradient of it, for each.
+
+    Args:
+      tables: one per column.
+      columns: int32 `[..., num_columns]`.
+
+    Returns:
+      `[..., sum of the widths]`, in the order of the columns.
+    """
+    parts, start = [], 0
+    for width, neighbours in itertools.groupby(tables, _width_if_small):
+        group = list(neighbours)
+        ids = columns[..., start : start + len(group)]
+        start += len(group)
+        if width is None:
+            parts += [table(column) for table, column in zip(group, tf.unstack(ids, len(group), axis=-1), strict=True)]
+            continue
+        first_rows = list(itertools.accumulate([table.input_dim for table in group[:-1]], initial=0))
+        # The reshape changes nothing but the gradient, which is dense before it is cut into that of each table.
+        joined = tf.reshape(tf.concat([table.embeddings for table in group], axis=0), [-1, width])
+        values = tf.gather(joined, ids + tf.constant(first_rows))
+        parts.append(tf.reshape(values, tf.concat([tf.shape(ids)[:-1], [len(group) * width]], axis=0)))
+    return tf.concat(parts, axis=-1)
+
+
+def _width_if_small(table: tf.keras.layers.Embedding) -> int | None:
+    return table.output_dim if table.input_dim <= SMALL_TABLE_SIZE else None
 
 
 class RequestEncoder(tf.keras.layers.Layer):
@@ -32,7 +71,7 @@ class RequestEncoder(tf.keras.layers.Layer):
         """Returns `[batch_size, sum of the widths]`."""
         if not self.features:
             return tf.zeros([tf.shape(batch["history_item"])[0], 0])
-        return tf.concat([t(batch[f.name]) for f, t in zip(self.features, self.tables, strict=True)], axis=-1)
+        return embed(self.tables, tf.stack([batch[feature.name] for feature in self.features], axis=-1))
 
 
 class ItemEncoder(tf.keras.layers.Layer):
@@ -69,9 +108,8 @@ class ItemEncoder(tf.keras.layers.Layer):
 
     def call(self, item: tf.Tensor) -> tf.Tensor:
         """Returns `[..., sum of the widths]` for int32 `[...]` catalogue rows."""
-        columns = tf.unstack(tf.gather(self.item_table, item), num=len(self.features), axis=-1)
-        parts = [table(column) for table, column in zip(self.tables, columns, strict=True)]
-        return tf.concat([self.item_embedding(item), *parts], axis=-1)
+        columns = tf.concat([item[..., tf.newaxis], tf.gather(self.item_table, item)], axis=-1)
+        return embed([self.item_embedding, *self.tables], columns)
 
 
 class HistoryEncoder(tf.keras.layers.Layer):
@@ -89,19 +127,19 @@ class HistoryEncoder(tf.keras.layers.Layer):
         self.tables = [embedding(f.cardinality, f.embedding_dim, f.name) for f in self.features]
 
     def call(self, batch: Batch) -> tf.Tensor:
-        """Returns `[batch_size, history_size, sum of the widths]`, zero on padding."""
-        parts = [self.item_encoder(batch["history_item"])]
-        for feature, table in zip(self.features, self.tables, strict=True):
-            value = tf.clip_by_value(batch[feature.example_name], 0, feature.cardinality - 1)
-            parts.append(table(value))
-        events = tf.concat(parts, axis=-1)
-        return tf.where(batch["history_where"][..., tf.newaxis], events, 0.0)
+        """Returns `[batch_size, history_size, sum of the widths]`, whatever on padding."""
+        events = self.item_encoder(batch["history_item"])
+        if not self.features:
+            return events
+        columns = [tf.clip_by_value(batch[f.example_name], 0, f.cardinality - 1) for f in self.features]
+        return tf.concat([events, embed(self.tables, tf.stack(columns, axis=-1))], axis=-1)
 
 
 def mean_of_events(events: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
     """Returns the mean `[batch_size, width]` of the events that are there, zero for an empty history."""
-    size = tf.reduce_sum(tf.cast(where, events.dtype), axis=-1, keepdims=True)
-    return tf.reduce_sum(events, axis=-2) / tf.maximum(size, 1.0)
+    is_there = tf.cast(where, events.dtype)
+    weights = is_there / tf.maximum(tf.reduce_sum(is_there, axis=-1, keepdims=True), 1.0)
+    return tf.linalg.matvec(events, weights, transpose_a=True)
 
 
 def attention_weights(logits: tf.Tensor, where: tf.Tensor) -> tf.Tensor:

@@ -129,7 +129,7 @@ def _din():
     event, item = np.split(kernel, [EVENT])
     tower.event_attention.set_weights([np.concatenate([event, _zeros(UPLOAD_TIME, kernel)]), bias])
     tower.item_attention.set_weights([np.concatenate([item, _zeros(UPLOAD_TIME, kernel)])])
-    tower.attention_logit.set_weights(_dense("din", "din_mlp.2")[:1])
+    tower.attention_kernel.assign(_dense("din", "din_mlp.2")[0])
     kernel, bias = _dense("din", "mlp.0")
     request, interest, item = np.split(kernel, [REQUEST, REQUEST + EVENT])
     mean = _zeros(EVENT + UPLOAD_TIME, kernel)

@@ -182,7 +182,7 @@ def test_din_is_attention_on_the_concatenation():
             if num_events:
                 pairs = [np.concatenate([event, items[row, column]]) for event in events[row, :num_events]]
                 hidden = np.maximum(np.array(pairs) @ kernel + tower.event_attention.bias.numpy(), 0)
-                logits = (hidden @ tower.attention_logit.kernel.numpy())[:, 0]
+                logits = (hidden @ tower.attention_kernel.numpy())[:, 0]
                 weights = np.exp(logits - logits.max())
                 interest = weights / weights.sum() @ events[row, :num_events]
             features = np.concatenate([request[row], mean, interest, items[row, column]])
