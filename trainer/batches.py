@@ -27,6 +27,11 @@ class RequestBatches:
         with tf.device("/cpu:0"):
             self._columns = {name: tf.constant(values) for name, values in requests.items()}
 
+    @property
+    def element_spec(self) -> dict[str, tf.TensorSpec]:
+        """Shape and type of a batch, whose size is left open."""
+        return {name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in self._columns.items()}
+
     def order(self, epoch: int) -> np.ndarray:
         """Returns int64 `[num_requests]`, the requests in the order of an epoch, which counts from 0."""
         if self._shuffle_seed is None:

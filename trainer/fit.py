@@ -8,6 +8,7 @@ import tensorflow as tf
 from trainer.batches import RequestBatches
 from trainer.callbacks.best_epoch import VALIDATION, BestEpoch
 from trainer.callbacks.finite_loss import FiniteLoss
+from trainer.callbacks.progress import WAITING_SHARE
 from trainer.cascade_model import CascadeModel
 from trainer.checkpoints.checkpointer import Checkpointer
 from trainer.checkpoints.run_state import RunState
@@ -32,7 +33,8 @@ def fit(
       train_batches: the training split.
       eval_batches: the evaluation split, seen after each epoch.
       best: keeps the best epoch's weights.
-      callbacks: get tensors as the logs of a step, the metrics so far, and floats as those of an epoch.
+      callbacks: get tensors as the logs of a step, the metrics so far, and floats as those of an epoch, the
+        share of its time that its steps waited for their batches among them.
       store: the run's checkpoints. The run goes on from the newest; `None` neither reads nor writes any.
       report: gets a line about where the run goes on, and about damaged checkpoints.
 
@@ -70,6 +72,7 @@ class _Fit:
     ) -> None:
         self._model = model
         self._train_batches = train_batches
+        self._train_step = tf.function(model.train_step, input_signature=[train_batches.element_spec])
         self._eval_dataset = eval_batches.epoch()
         self._best = best
         self._finite = FiniteLoss()
@@ -94,25 +97,31 @@ class _Fit:
             self._model.reset_metrics()
         for callback in self._callbacks:
             callback.on_epoch_begin(start.epoch)
-        self._steps(start, start_s)
+        waiting_s = self._steps(start, start_s)
         self._finite.check()
+        training_s = time.monotonic()
         train = {metric.name: float(metric.result()) for metric in self._model.metrics}
         validation = self._model.evaluate(self._eval_dataset, verbose=0, return_dict=True)
-        elapsed_s = time.monotonic() - start_s
-        record = EpochRecord(start.epoch + 1, start.epoch_s + elapsed_s, train, validation)
+        training_s, elapsed_s = training_s - start_s, time.monotonic() - start_s
+        record = EpochRecord(start.epoch + 1, start.epoch_s + elapsed_s, train, validation, waiting_s)
         state = RunState(start.epoch + 1, 0, (*start.epochs, record), start.elapsed_s + elapsed_s)
         logs = train | {f"{VALIDATION}{name}": value for name, value in validation.items()}
+        logs[WAITING_SHARE] = waiting_s / training_s
         for callback in self._callbacks:
             callback.on_epoch_end(start.epoch, logs)
         if self._checkpointer is not None and (self._is_last(state) or self._checkpointer.is_idle()):
             self._checkpointer.save(state.epoch * self._train_batches.num_steps, state)
         return state
 
-    def _steps(self, start: RunState, start_s: float) -> None:
-        train_function = self._model.make_train_function()
-        iterator = iter(self._train_batches.epoch(start.epoch, start.step))
+    def _steps(self, start: RunState, start_s: float) -> float:
+        """Takes the steps of an epoch; returns for how many seconds they waited for their batches."""
+        waiting_s = 0.0
+        batches = iter(self._train_batches.epoch(start.epoch, start.step))
         for step in range(start.step, self._train_batches.num_steps):
-            logs = train_function(iterator)
+            asked_s = time.monotonic()
+            batch = next(batches)
+            waiting_s += time.monotonic() - asked_s
+            logs = self._train_step(batch)
             for callback in self._callbacks:
                 callback.on_train_batch_end(step, logs)
             step_of_run = start.epoch * self._train_batches.num_steps + step + 1
@@ -123,6 +132,7 @@ class _Fit:
                     start.epoch, step + 1, start.epochs, start.elapsed_s + elapsed_s, start.epoch_s + elapsed_s
                 )
                 self._checkpointer.save(step_of_run, state)
+        return waiting_s
 
     def _is_last(self, state: RunState) -> bool:
         return state.epoch == self._model.config.epochs or self._best.is_over

@@ -14,12 +14,14 @@ class EpochRecord:
       duration_s: seconds of training and validation.
       train: mean of every metric over the pass.
       validation: every metric on the evaluation split after it.
+      waiting_s: seconds for which the steps waited for their batches; of an epoch that was interrupted, since then.
     """
 
     epoch: int
     duration_s: float
     train: dict[str, float]
     validation: dict[str, float]
+    waiting_s: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_tensorboard_has_every_curve(second_run):
     validation_values = scalars(folder / "logs" / "validation")
     assert expected <= set(validation_values)
     assert len(validation_values) == len(record.epochs[0].validation)
-    assert set(train_values) == set(validation_values) | {"learning_rate"}
+    assert set(train_values) == set(validation_values) | {"learning_rate", "waiting_share"}
     steps = {step for step, _ in validation_values["recall/end_to_end"]}
     assert steps == {5, 10}
     rates = [rate for _, rate in train_values["learning_rate"]]

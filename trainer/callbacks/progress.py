@@ -13,6 +13,9 @@ from trainer.config import TrainerConfig
 
 Report = Callable[[str], None]
 
+WAITING_SHARE = "waiting_share"
+"""Name in the logs of an epoch: share of the time in which its steps waited for their batches."""
+
 
 class Progress(tf.keras.callbacks.Callback):
     """Reports speed and the remaining time while an epoch runs, and the metrics after it.
@@ -64,7 +67,7 @@ class Progress(tf.keras.callbacks.Callback):
         )
         self._report(
             f"epoch {self._epoch}/{self._config.epochs}: loss {logs['total_loss']:.4f}, "
-            f"validation {recalls}, {duration_s:.1f} s"
+            f"validation {recalls}, {duration_s:.1f} s, {logs[WAITING_SHARE]:.1%} of the steps' time waiting for data"
         )
 
 

@@ -16,10 +16,16 @@ def test_lines_of_an_epoch():
     progress.on_epoch_begin(0)
     progress.on_train_batch_end(0, {"total_loss": 2.75})
     progress.on_train_batch_end(1, {"total_loss": 2.5})
-    progress.on_epoch_end(0, {"total_loss": 2.0, "val_total_loss": 3.0, "val_end_to_end_recall": 0.25})
+    progress.on_epoch_end(
+        0, {"total_loss": 2.0, "val_total_loss": 3.0, "val_end_to_end_recall": 0.25, "waiting_share": 0.125}
+    )
     pattern = r"epoch 1/2 step 2/4: loss 2\.5000, [\d.]+ step/s, [\d,]+ requests/s, ETA \d+ s"
     assert re.fullmatch(pattern, lines[0])
-    assert re.fullmatch(r"epoch 1/2: loss 2\.0000, validation end_to_end_recall 0\.2500, 0\.0 s", lines[1])
+    pattern = (
+        r"epoch 1/2: loss 2\.0000, validation end_to_end_recall 0\.2500, 0\.0 s, "
+        r"12\.5% of the steps' time waiting for data"
+    )
+    assert re.fullmatch(pattern, lines[1])
 
 
 def test_an_epoch_that_goes_on_in_its_middle():
