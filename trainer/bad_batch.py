@@ -1,28 +1,34 @@
 """Names the requests of a training step that went wrong."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
+from trainer.batches import RequestBatches
 from trainer.preprocessing import REQUEST_ID
 
 
-def write_bad_batch(path: Path, *, epoch: int, step: int, indices: Iterable[int], files: Sequence[str]) -> None:
-    """Writes the ids of a batch's requests as JSON.
+def write_bad_batch(folder: Path, batches: RequestBatches, step: int, files: Sequence[str]) -> Path:
+    """Writes epoch and step, from 1, and the ids of a step's requests as JSON.
 
     Args:
-      path: of the file to write; its folder is made.
-      epoch: of the step, from 1.
-      step: within the epoch, from 1.
-      indices: of the requests, counted over the files from 0.
-      files: gzipped TFRecord files of transformed request examples.
+      folder: to write into; made if it is missing.
+      batches: of the training split.
+      step: of the whole run, from 0.
+      files: gzipped TFRecord files that the training split was read from.
+
+    Returns:
+      The file, `<folder>/bad_batch_<step from 1>.json`.
     """
-    wanted = sorted(int(index) for index in indices)
+    epoch, step_of_epoch = divmod(step, batches.num_steps)
+    wanted = tf.constant(batches.indices(epoch, step_of_epoch), tf.int64)
     spec = {REQUEST_ID: tf.io.FixedLenFeature([], tf.string)}
     examples = tf.data.TFRecordDataset(list(files), compression_type="GZIP").enumerate()
-    picked = examples.filter(lambda index, _: tf.reduce_any(index == tf.constant(wanted, tf.int64)))
+    picked = examples.filter(lambda index, _: tf.reduce_any(index == wanted))
     ids = [tf.io.parse_single_example(example, spec)[REQUEST_ID].numpy().decode() for _, example in picked]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"epoch": epoch, "step": step, "request_ids": ids}, indent=2) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"bad_batch_{step + 1}.json"
+    path.write_text(json.dumps({"epoch": epoch + 1, "step": step_of_epoch + 1, "request_ids": ids}, indent=2) + "\n")
+    return path

@@ -1,6 +1,5 @@
 """The training run: from transformed examples to a candidate release."""
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +17,9 @@ from trainer.callbacks.tensorboard import CascadeTensorBoard
 from trainer.candidate import write_candidate
 from trainer.cascade_model import CascadeModel
 from trainer.catalogue_loss import positive_weight
-from trainer.checkpoints.config import CheckpointConfig
-from trainer.checkpoints.fingerprint import Fingerprint, files_hash
-from trainer.checkpoints.store import CheckpointStore
+from trainer.checkpoints.open_store import open_store
 from trainer.config import TrainerConfig
-from trainer.config_json import to_json
-from trainer.features import EncodedFeature, FeatureSpec
+from trainer.features import FeatureSpec
 from trainer.fit import fit
 from trainer.input import Requests, read_item_table, read_requests
 from trainer.losses.config import CatalogueLossConfig
@@ -111,8 +107,15 @@ def train(
         files = {"training requests": train_files, "evaluation requests": eval_files, "catalogue": catalogue_files}
         if warm_start_dir is not None:
             files["warm start"] = warm_start_files(warm_start_dir)
-        run = _fingerprint(config, features, [*request_features, *item_features], files, source_hash)
-        store = CheckpointStore(run.folder(Path(checkpoint_dir), report), config.checkpoints.num_kept)
+        store = open_store(
+            checkpoint_dir,
+            config,
+            features,
+            encoded_features=[*request_features, *item_features],
+            files=files,
+            source_hash=source_hash,
+            report=report,
+        )
     model = CascadeModel(
         config,
         features,
@@ -141,9 +144,7 @@ def train(
             report=report,
         )
     except DivergedError as error:
-        epoch, step = divmod(error.step, batches.num_steps)
-        path = (store.folder if store else Path(log_dir)) / f"bad_batch_{error.step + 1}.json"
-        write_bad_batch(path, epoch=epoch + 1, step=step + 1, indices=batches.indices(epoch, step), files=train_files)
+        path = write_bad_batch(store.folder if store else Path(log_dir), batches, error.step, train_files)
         raise DivergedError(f"{error}. The ids of that step's requests are in {path}", error.step) from error
     best.restore()
 
@@ -171,25 +172,6 @@ def train(
     if store is not None:
         store.clear()
     return record
-
-
-def _fingerprint(
-    config: TrainerConfig,
-    features: FeatureSpec,
-    encoded: Sequence[EncodedFeature],
-    files: dict[str, Sequence[str]],
-    source_hash: str,
-) -> Fingerprint:
-    return Fingerprint(
-        {
-            "config": to_json(dataclasses.replace(config, checkpoints=CheckpointConfig())),
-            "features": to_json(features),
-            "encoded features": "\n".join(to_json(feature) for feature in encoded),
-            **{name: files_hash(split) for name, split in files.items()},
-            "source": source_hash,
-            "tensorflow": tf.__version__,
-        }
-    )
 
 
 def item_log_frequency(requests: Requests, num_items: int, loss: CatalogueLossConfig) -> np.ndarray:

@@ -107,6 +107,7 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
     except (tf.errors.OpError, ValueError, KeyError) as error:
         raise ValueError(f"The warm start in {folder} cannot be read: {error}") from error
     ids = {**vocabularies, _ITEM_ID: model.item_table.item_ids}
+    new_rows = {name: _rows(name, vocabulary) for name, vocabulary in ids.items()}
     new_inputs = _inputs(model)
     tables, kept, initialized = [], [], []
     for name, variable in _parameters(model):
@@ -114,12 +115,10 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
         old = None
         if name in numbers and (old_inputs.get(part) == new_inputs[part] or not of_part.startswith(_NETWORK)):
             old = reader.get_tensor(f"{_PARAMETERS}/{numbers[name]}/.ATTRIBUTES/VARIABLE_VALUE")
-        if of_part in ids:
-            if old is None or old.shape[1:] != variable.shape[1:]:
-                old, rows = np.zeros([0, *variable.shape[1:]], np.float32), {}
-            else:
-                rows = old_rows.get(of_part, {})
-            tables.append(_take_rows(name, variable, old, rows, _rows(of_part, ids[of_part])))
+        if of_part in new_rows:
+            is_usable = old is not None and old.shape[1:] == variable.shape[1:]
+            rows = old_rows.get(of_part, {}) if is_usable else {}
+            tables.append(_take_rows(name, variable, old, rows, new_rows[of_part]))
         elif old is not None and old.shape == variable.shape:
             variable.assign(old)
             kept.append(name)
@@ -129,12 +128,14 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
 
 
 def _take_rows(
-    name: str, variable: tf.Variable, old: np.ndarray, old_rows: Mapping[bytes, int], rows: Mapping[bytes, int]
+    name: str, variable: tf.Variable, old: np.ndarray | None, old_rows: Mapping[bytes, int], rows: Mapping[bytes, int]
 ) -> WarmStartTable:
+    """Moves embeddings to the rows of their ids, and counts. `old_rows` is empty where there are none to move."""
     shared = [key for key in rows if key in old_rows]
-    values = variable.numpy()
-    values[[rows[key] for key in shared]] = old[[old_rows[key] for key in shared]]
-    variable.assign(values)
+    if old is not None and shared:
+        values = variable.numpy()
+        values[[rows[key] for key in shared]] = old[[old_rows[key] for key in shared]]
+        variable.assign(values)
     num_kept = len(shared) - (_UNKNOWN in old_rows)
     num_old = max(len(old_rows) - 1, 0)
     return WarmStartTable(name, num_kept, len(rows) - 1 - num_kept, num_old - num_kept)

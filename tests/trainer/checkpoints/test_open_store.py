@@ -1,0 +1,48 @@
+import dataclasses
+
+import pytest
+
+from trainer.checkpoints.config import CheckpointConfig
+from trainer.checkpoints.open_store import open_store
+from trainer.config import TrainerConfig
+from trainer.features import EncodedFeature, FeatureSpec
+
+CONFIG, FEATURES = TrainerConfig(), FeatureSpec()
+
+
+@pytest.fixture
+def opened(tmp_path):
+    def opened(config=CONFIG, features=FEATURES, cardinality=5, content=b"a", source_hash="s"):
+        path = tmp_path / "requests.gz"
+        path.write_bytes(content)
+        store = open_store(
+            str(tmp_path / "checkpoints"),
+            config,
+            features,
+            encoded_features=[EncodedFeature("user", cardinality, 4)],
+            files={"requests": [str(path)]},
+            source_hash=source_hash,
+            report=lambda line: None,
+        )
+        return store.folder
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": TrainerConfig(seed=18)},
+        {"features": FeatureSpec(history_size=7)},
+        {"cardinality": 6},
+        {"content": b"b"},
+        {"source_hash": "t"},
+    ],
+)
+def test_whatever_changes_what_is_learned_makes_another_run(opened, change):
+    assert opened(**change) != opened()
+
+
+def test_how_often_the_state_is_saved_does_not(opened):
+    config = dataclasses.replace(CONFIG, checkpoints=CheckpointConfig(interval_steps=3, num_kept=5))
+    assert opened(config=config) == opened()

@@ -1,0 +1,48 @@
+"""Where the checkpoints of one training run are."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from trainer.checkpoints.config import CheckpointConfig
+from trainer.checkpoints.fingerprint import Fingerprint, files_hash
+from trainer.checkpoints.store import CheckpointStore
+from trainer.config import TrainerConfig
+from trainer.config_json import to_json
+from trainer.features import EncodedFeature, FeatureSpec
+
+
+def open_store(
+    base: str,
+    config: TrainerConfig,
+    features: FeatureSpec,
+    *,
+    encoded_features: Sequence[EncodedFeature],
+    files: Mapping[str, Sequence[str]],
+    source_hash: str,
+    report: Callable[[str], None],
+) -> CheckpointStore:
+    """Opens the folder of a run's checkpoints, which no other run uses.
+
+    Args:
+      base: folder of the checkpoints of all runs.
+      config: the training run; how often it saves its state does not make it another one.
+      features: the declared features.
+      encoded_features: what Transform made of them.
+      files: input files by what they are; their content counts and not their names.
+      source_hash: of the code that runs.
+      report: gets a line where there are checkpoints, but of other runs.
+    """
+    fingerprint = Fingerprint(
+        {
+            "config": to_json(dataclasses.replace(config, checkpoints=CheckpointConfig())),
+            "features": to_json(features),
+            "encoded features": "\n".join(to_json(feature) for feature in encoded_features),
+            **{name: files_hash(paths) for name, paths in files.items()},
+            "source": source_hash,
+            "tensorflow": tf.__version__,
+        }
+    )
+    return CheckpointStore(fingerprint.folder(Path(base), report), config.checkpoints.num_kept)
