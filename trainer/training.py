@@ -15,7 +15,7 @@ from trainer.callbacks.finite_loss import DivergedError
 from trainer.callbacks.progress import Progress, Report, parameter_table
 from trainer.callbacks.tensorboard import CascadeTensorBoard
 from trainer.candidate import write_candidate
-from trainer.cascade_model import CascadeModel
+from trainer.cascade_model import OPTIMIZERS, CascadeModel
 from trainer.catalogue_loss import positive_weight
 from trainer.checkpoints.open_store import open_store
 from trainer.config import TrainerConfig
@@ -125,7 +125,7 @@ def train(
     )
     model(empty_batch(features, request_features))
     num_steps = config.epochs * -(-num_train_requests // config.batch_size)
-    model.compile(tf.keras.optimizers.Adam(_learning_rate(config, num_steps)))
+    model.compile(OPTIMIZERS[config.optimizer](_learning_rate(config, num_steps)))
     report(parameter_table(model))
     warm_start_record = None
     if warm_start_dir is not None:
