@@ -1,4 +1,4 @@
-"""How every sorting operator sees one item of a list, as a picture: `python -m benchmarks.curves --out docs`."""
+"""How every sorting operator and every loss sees one item, as pictures: `python -m benchmarks.curves --out docs`."""
 
 import io
 import json
@@ -6,6 +6,7 @@ import os
 import re
 import statistics
 from pathlib import Path
+from typing import NamedTuple, get_args
 
 import click
 import matplotlib
@@ -13,24 +14,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trainer.sorting.operator_kind import OperatorKind
+from trainer.losses.config import LcronConfig, LossConfig, MethodKind
+from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES, OperatorKind
 
-# Cold, middle, warm. NeuralSort's middle is the paper's; that of the others is as wide, as far as the operator can be.
-TEMPERATURES: dict[OperatorKind, tuple[float, float, float]] = {
-    "neural_sort": (12.5, 50.0, 200.0),
-    "soft_sort": (0.4, 1.6, 6.4),
-    "odd_even_network": (0.025, 0.1, 0.4),
-    "bitonic_network": (0.025, 0.1, 0.4),
-    "sinkhorn": (0.8, 3.2, 12.8),
-    "fermi_dirac": (0.4, 1.6, 6.4),
-    "lap_sum": (0.5, 2.0, 8.0),
-    "sparse_top_k": (2.0, 8.0, 32.0),
-    "threshold_sigmoid": (0.4, 1.6, 6.4),
-    "soft_rank": (0.05, 0.1, 0.2),
-    "perturbed_top_k": (0.6, 2.4, 9.6),
+# Cold, middle, warm. Soft ranks of warmer scores all draw close to the middle.
+TEMPERATURES: dict[OperatorKind, tuple[float, ...]] = {
+    operator: tuple(middle * factor for factor in ((0.5, 1, 2) if operator == "soft_rank" else (0.25, 1, 4)))
+    for operator, middle in DEFAULT_TEMPERATURES.items()
 }
 LIST_SIZE, K = 40, 10
-_COLORS = ("#1e3a8a", "#2563eb", "#93c5fd")  # cold to warm
+LOSSES: dict[str, LossConfig] = {
+    "lcron": LossConfig(),
+    "lcron, L_e2e alone": LossConfig(lcron=LcronConfig(single_weight=0.0)),
+    **{method: LossConfig(method=method) for method in get_args(MethodKind) if method != "lcron"},
+}
+ITEMS = {"ground truth": 4, "negative": 14}  # the rank, from 0, that the item would deserve
+_COLORS = ("#1e3a8a", "#2563eb", "#93c5fd")  # from cold to warm, or of the ground truth and a negative
 _INK, _GRID = "#334155", "#e2e8f0"
 _STYLE = {
     "font.size": 8,
@@ -44,41 +43,64 @@ _STYLE = {
 _NUM_COLUMNS = 4
 
 
+class Curve(NamedTuple):
+    """What becomes of one item as its score moves.
+
+    Args:
+      value: `[num_points]`.
+      gradient: `[num_points]`, the derivative of the value by the item's score, as the code reports it.
+    """
+
+    value: np.ndarray
+    gradient: np.ndarray
+
+
 @click.command()
 @click.option("--smoke", is_flag=True, help="Few points, to see that it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the curves as one JSON object, the last line.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for operators_curves.svg.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for operators_curves.svg and losses_curves.svg.")
 def main(smoke: bool, as_json: bool, out: Path | None) -> None:
-    """Move one item through a fixed list; show its survival and the gradient of that by its score."""
+    """Move one item through a fixed list; show its survival, the losses, and their gradients by its score."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     scores = np.linspace(-4, 4, 9 if smoke else 101, dtype=np.float32)
-    all_curves = {}
+    operators, losses = {}, {}
     for operator in TEMPERATURES:
-        all_curves[operator] = curves(operator, scores)
-        click.echo(f"{len(all_curves)}/{len(TEMPERATURES)} {operator}", err=True)
+        operators[operator] = curves(operator, scores)
+        click.echo(f"{len(operators)}/{len(TEMPERATURES)} {operator}", err=True)
+    for name in LOSSES:
+        losses[name] = loss_curves(name, scores)
+        click.echo(f"{len(losses)}/{len(LOSSES)} {name}", err=True)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        plot(scores, all_curves, out / "operators_curves.svg")
-        click.echo(f"wrote {out / 'operators_curves.svg'}")
+        plot(scores, operators, "survival", out / "operators_curves.svg")
+        plot(scores, losses, "loss", out / "losses_curves.svg")
+        click.echo(f"wrote {out / 'operators_curves.svg'} and {out / 'losses_curves.svg'}")
     if as_json:
-        figures = {
-            operator: {
-                str(temperature): {"head": head.tolist(), "gradient": gradient.tolist()}
-                for temperature, (head, gradient) in by_temperature.items()
-            }
-            for operator, by_temperature in all_curves.items()
+        click.echo(json.dumps({"scores": scores.tolist(), "operators": _plain(operators), "losses": _plain(losses)}))
+
+
+def _plain(all_curves: dict[str, dict[str, Curve]]) -> dict:
+    return {
+        name: {
+            label: {"value": curve.value.tolist(), "gradient": curve.gradient.tolist()}
+            for label, curve in by_label.items()
         }
-        click.echo(json.dumps({"scores": scores.tolist(), "operators": figures}))
+        for name, by_label in all_curves.items()
+    }
 
 
 def other_scores() -> np.ndarray:
     """Returns the scores of the other items, `[LIST_SIZE - 1]`: quantiles of the standard normal distribution."""
+    return _quantiles(LIST_SIZE - 1)
+
+
+def _quantiles(size: int) -> np.ndarray:
     normal = statistics.NormalDist()
-    return np.array([normal.inv_cdf((i + 0.5) / (LIST_SIZE - 1)) for i in range(LIST_SIZE - 1)], np.float32)
+    return np.array([normal.inv_cdf((i + 0.5) / size) for i in range(size)], np.float32)
 
 
-def curves(operator: OperatorKind, scores: np.ndarray) -> dict[float, tuple[np.ndarray, np.ndarray]]:
-    """Returns by temperature the item's probability to be among the best `K`, and its derivative by its own score.
+def curves(operator: OperatorKind, scores: np.ndarray) -> dict[str, Curve]:
+    """Returns by temperature the item's probability to be among the best `K`.
 
     Args:
       operator: of `OPERATORS`.
@@ -95,31 +117,75 @@ def curves(operator: OperatorKind, scores: np.ndarray) -> dict[float, tuple[np.n
             inputs = tf.constant(lists)
             tape.watch(inputs)
             head = OPERATORS[operator](inputs, K, temperature=temperature).head[:, 0]
-        result[temperature] = head.numpy(), tape.gradient(head, inputs).numpy()[:, 0]
+        result[f"{temperature:g}"] = Curve(head.numpy(), tape.gradient(head, inputs).numpy()[:, 0])
     return result
 
 
-def plot(scores: np.ndarray, all_curves: dict[OperatorKind, dict], path: Path) -> None:
-    """Draws a pair of panels per operator, the survival above its gradient."""
+def loss_curves(name: str, scores: np.ndarray) -> dict[str, Curve]:
+    """Returns the loss of a two-stage cascade as retrieval's score of one item moves, by what the item is.
+
+    The other items have the order of their labels in both stages; ranking gives the item the score it deserves.
+
+    Args:
+      name: of `LOSSES`.
+      scores: `[num_points]`, retrieval's score of the item.
+    """
+    import tensorflow as tf
+
+    from trainer.config import StageConfig
+    from trainer.losses.cascade_loss import CascadeLoss
+
+    stages = (
+        StageConfig("retrieval", "two_tower", 30, list_capacity=30),
+        StageConfig("ranking", "din", 20, list_capacity=20, min_candidate_stage=2),
+    )
+    loss = CascadeLoss(LOSSES[name], stages)
+    rank = np.arange(LIST_SIZE)
+    stage = (3 - rank // K)[np.newaxis]  # ten items kept by each logged stage, the ground truth by the last
+    batch = {
+        "where": tf.ones([1, LIST_SIZE], tf.bool),
+        "ground_truth": tf.constant(stage == 3),
+        "candidate_stage": tf.constant(stage, tf.int32),
+        "labels": tf.constant(np.where(stage == 3, 29.0 - rank, 4.0 + stage), tf.float32),
+    }
+    ranking = tf.constant(_quantiles(LIST_SIZE)[np.newaxis, ::-1].copy())
+    result = {}
+    for label, place in ITEMS.items():
+        others = np.insert(other_scores()[::-1], place, 0.0)
+        values, gradients = [], []
+        for score in scores:
+            retrieval = tf.constant(np.where(rank == place, score, others)[np.newaxis], tf.float32)
+            with tf.GradientTape() as tape:
+                tape.watch(retrieval)
+                total = loss([retrieval, ranking], batch).total
+            values.append(float(total))
+            gradients.append(float(tape.gradient(total, retrieval)[0, place]))
+        result[label] = Curve(np.array(values), np.array(gradients))
+    return result
+
+
+def plot(scores: np.ndarray, all_curves: dict[str, dict[str, Curve]], quantity: str, path: Path) -> None:
+    """Draws a pair of panels per operator or loss, the quantity above its gradient."""
     num_rows = -(-len(all_curves) // _NUM_COLUMNS)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(10.8, 2.9 * num_rows))
         # A layout engine differs between runs in the last digit, and with it the ids in the file.
-        figure.subplots_adjust(left=0.05, right=0.995, top=0.97, bottom=0.065, wspace=0.16, hspace=0.36)
+        figure.subplots_adjust(left=0.06, right=0.995, top=0.97, bottom=0.065, wspace=0.3, hspace=0.36)
         panels = figure.subplots(
             2 * num_rows, _NUM_COLUMNS, sharex=True, gridspec_kw={"height_ratios": [3, 2] * num_rows}
         )
-        for index, (operator, by_temperature) in enumerate(all_curves.items()):
+        for index, (name, by_label) in enumerate(all_curves.items()):
             row, column = divmod(index, _NUM_COLUMNS)
             above, below = panels[2 * row, column], panels[2 * row + 1, column]
-            for (temperature, (head, gradient)), color in zip(by_temperature.items(), _COLORS, strict=True):
-                above.plot(scores, head, color=color, linewidth=1.4, label=f"{temperature:g}")
-                below.plot(scores, gradient, color=color, linewidth=1.2)
-            above.set_title(operator.replace("_", " "), fontsize=9)
-            above.set(ylim=(-0.03, 1.03), yticks=(0, 0.5, 1))
-            above.legend(frameon=False, fontsize=7, handlelength=1, loc="upper left")
+            for (label, curve), color in zip(by_label.items(), _COLORS[:: 4 - len(by_label)], strict=True):
+                above.plot(scores, curve.value, color=color, linewidth=1.4, label=label)
+                below.plot(scores, curve.gradient, color=color, linewidth=1.2)
+            above.set_title(name.replace("_", " ") if quantity == "survival" else name, fontsize=9)
+            if quantity == "survival":
+                above.set(ylim=(-0.03, 1.03), yticks=(0, 0.5, 1))
+            above.legend(frameon=False, fontsize=7, handlelength=1, loc="best")
             if column == 0:
-                above.set_ylabel("survival")
+                above.set_ylabel(quantity)
                 below.set_ylabel("gradient")
             for axes in (above, below):
                 _finish(axes)

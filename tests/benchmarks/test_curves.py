@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.curves import LIST_SIZE, TEMPERATURES, K, curves, main, other_scores
+from benchmarks.curves import ITEMS, LIST_SIZE, LOSSES, TEMPERATURES, K, curves, loss_curves, main, other_scores
 from trainer.sorting.operators import OPERATORS
 
 SCORES = np.linspace(-4, 4, 81, dtype=np.float32)
@@ -34,8 +34,15 @@ def test_a_gradient_is_the_slope_of_its_curve(operator):
 
 def test_the_threshold_operator_cuts_in_the_middle_of_two_scores():
     others = np.sort(other_scores())[::-1]
-    head = next(iter(curves("threshold_sigmoid", np.array([others[K - 1]], np.float32)).values()))[0]
+    head = next(iter(curves("threshold_sigmoid", np.array([others[K - 1]], np.float32)).values())).value
     np.testing.assert_allclose(head, [0.5], atol=1e-6)  # it ties with the item at the cut
+
+
+@pytest.mark.parametrize("name", ["bce", "lcron", "fs_lambda_loss"])
+def test_losses_pull_ground_truth_up_and_push_negatives_down(name):
+    by_item = loss_curves(name, np.array([-1.0, 0.0, 1.0], np.float32))
+    assert (by_item["ground truth"].gradient < 0).all()
+    assert (by_item["negative"].gradient > 0).all()
 
 
 def test_smoke_run_draws_the_same_picture_again(tmp_path):
@@ -43,13 +50,16 @@ def test_smoke_run_draws_the_same_picture_again(tmp_path):
     for folder in (tmp_path / "first", tmp_path / "second"):
         result = CliRunner().invoke(main, ["--smoke", "--json", "--out", str(folder)])
         assert result.exit_code == 0, result.output
-        pictures.append((folder / "operators_curves.svg").read_bytes())
+        pictures.append([(folder / f"{name}_curves.svg").read_bytes() for name in ("operators", "losses")])
     assert pictures[0] == pictures[1]
     figures = json.loads(result.stdout.splitlines()[-1])
     assert len(figures["scores"]) == 9
     assert set(figures["operators"]) == set(OPERATORS)
     for operator, by_temperature in figures["operators"].items():
-        assert [float(temperature) for temperature in by_temperature] == list(TEMPERATURES[operator])
-        for curve in by_temperature.values():
-            assert len(curve["head"]) == len(curve["gradient"]) == 9
+        assert [float(temperature) for temperature in by_temperature] == pytest.approx(TEMPERATURES[operator])
+    assert set(figures["losses"]) == set(LOSSES)
+    for by_label in (*figures["operators"].values(), *figures["losses"].values()):
+        for curve in by_label.values():
+            assert len(curve["value"]) == len(curve["gradient"]) == 9
             assert np.isfinite(curve["gradient"]).all()
+    assert set(figures["losses"]["lcron"]) == set(ITEMS)

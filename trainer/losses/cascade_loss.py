@@ -20,6 +20,7 @@ from trainer.losses.permutation_loss import permutation_loss
 from trainer.losses.rank_flow import rank_flow_loss
 from trainer.losses.ranking_loss import ranking_loss
 from trainer.sorting.neural_sort import neural_sort_permutation
+from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES, GROWS_WITH_LIST, OperatorKind
 from trainer.sorting.operators import OPERATORS
 from trainer.sorting.perturbed_top_k import perturbed_top_k
 from trainer.sorting.soft_sort import soft_sort_permutation
@@ -48,7 +49,7 @@ class CascadeLoss(tf.keras.layers.Layer):
     """Any of the methods of `LossConfig`, for any number of stages.
 
     The layer's trainable weights are the uncertainty weights of the method, if it has any, as log-variances. The
-    temperature of a sorting operator scales with a list's items, as `LossConfig.reference_list_size` says.
+    temperature of NeuralSort scales with a list's items, as `LossConfig.reference_list_size` says.
 
     Args:
       config: the losses.
@@ -137,7 +138,7 @@ class CascadeLoss(tf.keras.layers.Layer):
             end_to_end_log_variance=self.end_to_end_log_variance,
             single_weight=config.single_weight,
             log_variances=self.log_variances,
-            temperature=self._temperature(config.temperature, batch),
+            temperature=self._temperature(config.operator, config.temperature, batch),
             operator=self._operator(step),
             negative_weight=config.negative_weight,
             epsilon=config.epsilon,
@@ -163,7 +164,7 @@ class CascadeLoss(tf.keras.layers.Layer):
                 where=batch["where"],
                 capacity=capacity,
                 log_variance=log_variance,
-                temperature=self._temperature(self.config.arf.temperature, batch),
+                temperature=self._temperature("neural_sort", self.config.arf.temperature, batch),
                 version=version,
             )
             for stage_scores, capacity, log_variance in zip(
@@ -190,7 +191,7 @@ class CascadeLoss(tf.keras.layers.Layer):
         loss = functools.partial(
             permutation_loss,
             where=batch["where"],
-            temperature=self._temperature(config.temperature, batch),
+            temperature=self._temperature(config.operator, config.temperature, batch),
             permutation=PERMUTATIONS[config.operator],
         )
         return self._sum_of_stages([loss(s, batch["labels"]) for s in scores])
@@ -240,9 +241,11 @@ class CascadeLoss(tf.keras.layers.Layer):
                 terms[f"{stage.name}_loss_weight"] = _weight(self.log_variances[index])
         return terms
 
-    def _temperature(self, temperature: float, batch: Batch) -> float | tf.Tensor:
+    def _temperature(self, operator: OperatorKind, temperature: float | None, batch: Batch) -> float | tf.Tensor:
+        """Returns the temperature of an operator, `[batch_size]` where it grows with the list."""
+        temperature = DEFAULT_TEMPERATURES[operator] if temperature is None else temperature
         reference = self.config.reference_list_size
-        if reference is None:
+        if reference is None or operator not in GROWS_WITH_LIST:
             return temperature
         size = tf.cast(tf.maximum(count(batch["where"]), 1), tf.float32)
         return temperature * size / reference

@@ -19,7 +19,7 @@ class LcronConfig:
 
     Args:
       operator: the differentiable top-k.
-      temperature: of the operator, see `LossConfig.reference_list_size`.
+      temperature: of the operator, see `LossConfig.reference_list_size`; `None` stands for its `DEFAULT_TEMPERATURES`.
       use_list_capacities: whether the end-to-end term is trained at the stages' `list_capacity`; otherwise at the size
         of the list's ground truth, as the paper trains.
       end_to_end_weight: factor on the end-to-end term; `None` learns it by its uncertainty, 0 drops the term.
@@ -29,7 +29,7 @@ class LcronConfig:
     """
 
     operator: OperatorKind = "neural_sort"
-    temperature: float = 50.0
+    temperature: float | None = None
     use_list_capacities: bool = False
     end_to_end_weight: float | None = 1.0
     single_weight: float | None = None
@@ -38,7 +38,8 @@ class LcronConfig:
 
     def __post_init__(self) -> None:
         check_kind(self, "operator", OperatorKind)
-        check_positive(self, "temperature")
+        if self.temperature is not None:
+            check_positive(self, "temperature")
         check_not_negative(self, "end_to_end_weight", "single_weight", "negative_weight", "epsilon")
         if self.operator == "sparse_top_k" and self.epsilon == 0:
             raise ValueError(
@@ -122,15 +123,16 @@ class PermutationConfig:
 
     Args:
       operator: relaxes the sort.
-      temperature: of the operator, see `LossConfig.reference_list_size`.
+      temperature: of the operator, see `LossConfig.reference_list_size`; `None` stands for its `DEFAULT_TEMPERATURES`.
     """
 
     operator: PermutationKind = "neural_sort"
-    temperature: float = 50.0
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         check_kind(self, "operator", PermutationKind)
-        check_positive(self, "temperature")
+        if self.temperature is not None:
+            check_positive(self, "temperature")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,8 +199,9 @@ class LossConfig:
 
     Args:
       method: the loss inside the logged lists; its settings are in the field of its name.
-      reference_list_size: list size at which the temperatures of the sorting operators are meant; they scale with the
-        number of a list's items (the paper: 50 at 40 items). `None` takes them as they are.
+      reference_list_size: list size at which the temperatures of NeuralSort are meant; they scale with the number of a
+        list's items (the paper: 50 at 40 items). `None` takes them as they are. Those of the other operators do not
+        depend on the size of a list.
       lcron: settings of `"lcron"`.
       icc: settings of `"icc"`.
       rank_flow: settings of `"rank_flow"`.

@@ -26,6 +26,8 @@ from trainer.losses.permutation_loss import permutation_loss
 from trainer.losses.rank_flow import rank_flow_loss
 from trainer.losses.ranking_loss import ranking_loss
 from trainer.sorting.fermi_dirac import fermi_dirac
+from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES
+from trainer.sorting.operators import OPERATORS
 from trainer.sorting.soft_sort import soft_sort_permutation
 
 STAGES = (
@@ -97,7 +99,7 @@ def test_lcron(stages, scores, batch, use_list_capacities):
         where=batch["where"],
         capacities=[stage.list_capacity for stage in stages] if use_list_capacities else None,
         log_variances=tf.constant(np.linspace(-1, 1, len(stages)), tf.float32),
-        temperature=_per_list(20.0, batch),
+        temperature=20.0,
         operator=fermi_dirac,
         negative_weight=3.0,
         epsilon=1e-6,
@@ -261,7 +263,20 @@ def test_config_round_trip(stages, scores, batch, method):
     assert float(restored(scores, batch).total) == float(loss(scores, batch).total)
 
 
-def test_temperature_is_meant_for_the_reference_list_size(stages, scores, batch):
+@pytest.mark.parametrize("operator", DEFAULT_TEMPERATURES)
+def test_every_operator_has_a_temperature_to_start_from(stages, scores, batch, operator):
+    epsilon = 1e-6 if operator == "sparse_top_k" else 0.0
+    temperature = DEFAULT_TEMPERATURES[operator]
+    losses = [
+        CascadeLoss(LossConfig(lcron=LcronConfig(operator, given, epsilon=epsilon)), stages)(scores, batch).total
+        for given in (None, temperature, 2 * temperature)
+    ]
+    assert float(losses[0]) == float(losses[1])
+    assert float(losses[0]) != float(losses[2])
+    assert set(DEFAULT_TEMPERATURES) == set(OPERATORS)
+
+
+def test_the_temperature_of_neural_sort_is_meant_for_the_reference_list_size(stages, scores, batch):
     full = {name: tensor[:1] for name, tensor in batch.items()}  # nine items, no padding
     scores = [each[:1] for each in scores]
     config = LossConfig(lcron=LcronConfig(temperature=40.0))
