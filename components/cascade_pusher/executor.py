@@ -15,6 +15,7 @@ from serving.release.manifest import Stage
 from serving.release.push import push
 from serving.release.store import ReleaseStore
 from trainer.candidate import MODELS, read_manifest
+from trainer.config_json import to_plain
 from trainer.evaluation.evaluate import JSON_NAME
 from trainer.evaluation.result import EvaluationResult
 
@@ -53,6 +54,7 @@ class Executor(BaseExecutor):
             store.base,
             stages=stages,
             metrics=EvaluationResult.from_json(evaluation.read_text()).metrics,
+            schema=to_plain(candidate.features),
             data_span=(first_day, last_day),
             git_commit=release.get_string_custom_property("git_commit") or None,
             lock_hash=release.get_string_custom_property("lock_hash") or None,

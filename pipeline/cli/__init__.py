@@ -6,6 +6,7 @@ import click
 
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.recommend import recommend
+from pipeline.cli.releases import releases
 from pipeline.cli.run import run
 from pipeline.cli.runs import runs
 from pipeline.cli.serve import serve
@@ -26,7 +27,7 @@ def cli() -> None:
     """
 
 
-for _command in (simulate, run, serve, recommend, evaluate, runs):
+for _command in (simulate, run, serve, recommend, evaluate, runs, releases):
     cli.add_command(_command)
 
 

@@ -73,16 +73,20 @@ def _models(base: Path | None) -> list[str]:
     if base is None:
         return []
     from serving.release.manifest import ReleaseError
-    from serving.release.serving_config import serving_config
+    from serving.release.serving_config import NUM_VERSIONS_SERVED, serving_config
     from serving.release.store import ReleaseStore
 
+    store = ReleaseStore(base)
     with one_line_errors(ReleaseError):
-        manifest = ReleaseStore(base).latest()
-    if manifest is None:
+        pin = store.pin()
+        versions = store.versions()[-NUM_VERSIONS_SERVED:] if pin is None else pin.versions
+        manifests = [store.verify(version) for version in versions]  # TF Serving compares no checksums
+    if not manifests:
         raise click.ClickException(f"There is no release in {base} yet")
     config = Path(tempfile.mkdtemp(prefix="lcron-serve-")) / "models.config"
-    config.write_text(serving_config(manifest.models, base), encoding="utf-8")
-    return [f"--model_config_file={config}"]
+    config.write_text(serving_config(manifests[-1].models, base, pin), encoding="utf-8")
+    labels = [] if pin is None else ["--allow_version_labels_for_unavailable_models"]  # none is available yet
+    return [f"--model_config_file={config}", *labels]
 
 
 def _become(command: list[str]) -> None:

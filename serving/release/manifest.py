@@ -36,9 +36,11 @@ class Manifest:
       checksums: SHA-256 of each file, by model and by path inside the model's folder.
       created_time: of the push, ISO 8601 in UTC.
       metrics: evaluation results by name.
+      schema: the features that the models read: the experiment's feature declaration as a JSON object.
       data_span: first and last day of the training data, ISO 8601.
       git_commit: of the code that trained it.
       lock_hash: SHA-256 of the lock file of the packages that trained it.
+      rollback_of: the earlier release whose models these are.
     """
 
     version: int
@@ -46,9 +48,11 @@ class Manifest:
     checksums: dict[str, dict[str, str]]
     created_time: str
     metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    schema: dict[str, Any] | None = None
     data_span: tuple[str, str] | None = None
     git_commit: str | None = None
     lock_hash: str | None = None
+    rollback_of: int | None = None
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in self.stages]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from serving.release.checksums import checksums
 from serving.release.manifest import Manifest, ReleaseError
+from serving.release.pin import Pin
 
 RELEASES = "releases"
 
@@ -65,10 +66,29 @@ class ReleaseStore:
             folder = self.model_path(model, version)
             found = checksums(folder)
             for name in sorted(found.keys() | expected.keys()):
-                if found.get(name) != expected.get(name):
-                    problem = "is missing" if name not in found else "does not match its checksum"
+                problem = _compare(expected.get(name), found.get(name))
+                if problem:
                     raise ReleaseError(f"Release {version}: {folder / name} {problem}")
         return manifest
+
+    def pin(self) -> Pin | None:
+        """Returns which releases servers are told to serve, `None` where they follow the newest.
+
+        Raises:
+          ReleaseError: the file that says so is damaged.
+        """
+        try:
+            text = self.pin_path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ReleaseError(f"{self.pin_path} cannot be read: {error}") from None
+        return Pin.from_json(text, str(self.pin_path))
+
+    @property
+    def pin_path(self) -> Path:
+        """Where the pin is, or would be."""
+        return self.base / RELEASES / "pin.json"
 
     def manifest_path(self, version: int) -> Path:
         """Returns where the manifest of a release is, or would be."""
@@ -77,3 +97,14 @@ class ReleaseStore:
     def model_path(self, model: str, version: int) -> Path:
         """Returns where a model of a release is, or would be."""
         return self.base / model / str(version)
+
+
+def _compare(expected: str | None, found: str | None) -> str | None:
+    """Says what is wrong with a file, given its SHA-256 in the manifest and on disk."""
+    if found == expected:
+        return None
+    if found is None:
+        return "is missing"
+    if expected is None:
+        return "is not in the manifest"
+    return f"does not match its checksum: expected SHA-256 {expected}, found {found}"

@@ -1,10 +1,11 @@
-"""Follows a model configuration file while the server runs."""
+"""Follows a model configuration while the server runs."""
 
 import logging
 import threading
+from collections.abc import Callable
 
 from serving.server.errors import ServingError
-from serving.server.messages import TextMessageError, read_text_message
+from serving.server.messages import TextMessageError
 from serving.server.model_config import ModelServerConfig
 from serving.server.reload import ConfigReloader
 
@@ -12,24 +13,28 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class ConfigWatcher:
-    """Reads a file again and again and has the server serve what it says.
+    """Reads a configuration again and again and has the server serve what it says.
 
     Args:
-      path: of the text-format ModelServerConfig.
+      origin: where the configuration comes from, for the log.
+      read: returns it; a TextMessageError or ServingError of its leaves what is served as it is.
       poll_interval_s: seconds between two looks; 0 never looks.
       reloader: of the server.
     """
 
-    def __init__(self, path: str, poll_interval_s: float, reloader: ConfigReloader):
-        self._path = path
+    def __init__(
+        self, origin: str, read: Callable[[], ModelServerConfig], poll_interval_s: float, reloader: ConfigReloader
+    ):
+        self._origin = origin
+        self._read = read
         self._poll_interval_s = poll_interval_s
         self._reloader = reloader
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="config-watcher", daemon=True)
 
     def start(self) -> None:
-        """Starts to follow the file."""
-        if self._path and self._poll_interval_s > 0:
+        """Starts to follow it."""
+        if self._poll_interval_s > 0:
             self._thread.start()
 
     def stop(self) -> None:
@@ -42,9 +47,9 @@ class ConfigWatcher:
         served = None
         while not self._stopping.wait(self._poll_interval_s):
             try:
-                config = read_text_message(self._path, ModelServerConfig)
+                config = self._read()
                 if config != served:
                     self._reloader.reload(config, lambda: not self._stopping.is_set())
                 served = config
             except (TextMessageError, ServingError) as error:
-                _LOGGER.error("%s was not taken over: %s", self._path, error)
+                _LOGGER.error("%s was not taken over: %s", self._origin, error)

@@ -5,6 +5,8 @@ import logging
 import tensorflow as tf
 
 from serving.server.config_watcher import ConfigWatcher
+from serving.server.messages import read_text_message
+from serving.server.model_config import ModelServerConfig
 from serving.server.server import ModelServer
 from serving.server.settings import Settings
 
@@ -20,7 +22,9 @@ def run(settings: Settings) -> None:
     flags = settings.flags
     set_parallelism(settings)
     server = ModelServer(settings.models, **settings.server_options())
-    watcher = ConfigWatcher(flags.model_config_file, flags.model_config_file_poll_wait_seconds, server.reloader)
+    path = flags.model_config_file
+    poll_interval_s = flags.model_config_file_poll_wait_seconds if path else 0
+    watcher = ConfigWatcher(path, lambda: read_text_message(path, ModelServerConfig), poll_interval_s, server.reloader)
 
     def report_start() -> None:
         watcher.start()

@@ -5,13 +5,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from google.protobuf import text_format
-from tensorflow_serving.config import model_server_config_pb2
 
+from serving.release.intact import IntactReleases
 from serving.release.manifest import ReleaseError
 from serving.release.serving_config import serving_config
 from serving.release.store import ReleaseStore
+from serving.server.config_watcher import ConfigWatcher
 from serving.server.flags import parse_flags
 from serving.server.messages import TextMessageError
+from serving.server.model_config import ModelServerConfig
 from serving.server.options import ServeError
 from serving.server.server import ModelServer
 from serving.server.settings import Settings, read_settings
@@ -27,10 +29,11 @@ def release_server(
     start_timeout_s: float = 300.0,
     **options: Any,
 ) -> ModelServer:
-    """Returns a server, not yet started, for the two newest releases and those to come.
+    """Returns a server, not yet started, for the pinned releases, or else the two newest and those to come.
 
-    A version is served once it has a manifest, so no model ever answers with what is no release. The models are those
-    of the newest release: a later release that adds a stage needs a new server.
+    A version is served once it has a manifest and every file matches its checksum, so no model ever answers with what
+    is no release. The models are those of the newest release served: a later one that adds a stage needs a new server.
+    Version labels are those of the pin at this moment; `label_watcher` follows them.
 
     Args:
       base: folder that releases are pushed to.
@@ -41,31 +44,54 @@ def release_server(
       **options: further arguments of `ModelServer`.
 
     Raises:
-      ServeError: the folder is missing, holds no release, or its newest release is damaged.
+      ServeError: the folder is missing, holds no release, or none that is intact.
     """
     if not os.path.isdir(base):
         raise ServeError(f"There is no release folder {os.fspath(base)}")
     store = ReleaseStore(base)
+    releases = IntactReleases(store)
     try:
-        manifest = store.latest()
-    except ReleaseError as error:
+        models = releases.newest().models
+        config = _config(store, models)
+    except (ReleaseError, TextMessageError) as error:
         raise ServeError(str(error)) from None
-    if manifest is None:
-        raise ServeError(f"There is no release in {os.fspath(base)} yet")
-    for model in manifest.models:
-        path = store.model_path(model, manifest.version)
-        if not path.is_dir():
-            raise ServeError(f"Release {manifest.version} is damaged: model {model!r} has no folder {path}")
-    config = text_format.Parse(serving_config(manifest.models, base), model_server_config_pb2.ModelServerConfig())
     return ModelServer(
         config.model_config_list.config,
         host=host,
         port=port,
         poll_interval_s=poll_interval_s,
         start_timeout_s=start_timeout_s,
-        released_versions=store.versions,
-        **options,
+        released_versions=releases.versions,
+        # A label waits for its version, which is loaded after the start.
+        **(options | {"allow_version_labels_for_unavailable_models": True}),
     )
+
+
+def label_watcher(server: ModelServer, base: str | os.PathLike[str], poll_interval_s: float = 1.0) -> ConfigWatcher:
+    """Returns what keeps the version labels of a `release_server` those of the pin; not yet started.
+
+    Args:
+      server: the release server.
+      base: folder of its releases.
+      poll_interval_s: seconds between two looks at the pin.
+    """
+    store = ReleaseStore(base)
+    return ConfigWatcher(
+        str(store.pin_path), lambda: _config(store, server.model_names), poll_interval_s, server.reloader
+    )
+
+
+def _config(store: ReleaseStore, models: Sequence[str]) -> ModelServerConfig:
+    """Returns the configuration with the labels of the pin. Which versions are served `IntactReleases` says."""
+    config = text_format.Parse(serving_config(models, store.base), ModelServerConfig())
+    try:
+        pin = store.pin()
+    except ReleaseError as error:
+        raise TextMessageError(str(error)) from None
+    if pin is not None:
+        for model in config.model_config_list.config:
+            model.version_labels.update(pin.labels)
+    return config
 
 
 def serve_release_base(
@@ -92,13 +118,18 @@ def serve_release_base(
     """
     settings = _settings([f"--host={host}", f"--port={port}", *flags])
     server = release_server(base, host=host, port=port, start_timeout_s=start_timeout_s, **settings.server_options())
+    watcher = label_watcher(server, base, settings.flags.file_system_poll_wait_seconds)
 
     def report_start() -> None:
+        watcher.start()
         report(f"Serving release {server.available_versions(RETRIEVAL)[0]} of {os.fspath(base)} on {server.target}")
         if server.rest_port is not None:
             report(f"REST on {host}:{server.rest_port}")
 
-    server.run(report_start)
+    try:
+        server.run(report_start)
+    finally:
+        watcher.stop()
     report("Stopped")
 
 

@@ -112,6 +112,11 @@ class ModelServer:
         """Address for a gRPC channel."""
         return f"{self._host}:{self.port}"
 
+    @property
+    def model_names(self) -> list[str]:
+        """The models that are served, in the order they are loaded."""
+        return [model.name for model in self._manager.models]
+
     def available_versions(self, name: str) -> list[int]:
         """Returns the versions of a model that answer now, highest first."""
         return sorted(self._manager.versions.available(name), reverse=True)
@@ -131,7 +136,7 @@ class ModelServer:
         if self._rest is not None:
             self.rest_port = self._rest.listen()
         self._manager.start()
-        names = [model.name for model in self._manager.models]
+        names = self.model_names
         self._manager.is_settled(names, self._start_timeout_s)
         missing = self._manager.missing(names)
         if missing:

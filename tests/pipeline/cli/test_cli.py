@@ -9,7 +9,7 @@ import pytest
 
 LCRON = (sys.executable, "-c", "from pipeline.cli import main; main()")
 ROOT = Path(__file__).resolve().parents[3]
-COMMANDS = ("simulate", "run", "serve", "recommend", "evaluate", "runs")
+COMMANDS = ("simulate", "run", "serve", "recommend", "evaluate", "runs", "releases")
 
 
 def lcron(*arguments: str) -> subprocess.CompletedProcess:

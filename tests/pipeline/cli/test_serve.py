@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from serving.release.manifest import Stage
+from serving.release.pin_release import pin_release
 from serving.release.push import push
+from serving.release.store import ReleaseStore
 
 ROOT = Path(__file__).resolve().parents[3]
 LCRON = (sys.executable, "-c", "from pipeline.cli import main; main()")
@@ -52,6 +54,21 @@ def test_tf_serving_follows_a_folder_of_releases(base, stock):
     text = Path(config.removeprefix("--model_config_file=")).read_text()
     assert text.count("config {") == 3
     assert f'base_path: "{base}/retrieval"' in text
+
+
+def test_tf_serving_serves_what_is_pinned_and_nothing_that_is_damaged(base, stock):
+    (version,) = ReleaseStore(base).versions()
+    pin_release(base, version)
+    result = serve("--base", str(base), f"--server=tensorflow_model_server={stock}")
+    _, config, flag = result.stdout.splitlines()
+    assert flag == "--allow_version_labels_for_unavailable_models"
+    text = Path(config.removeprefix("--model_config_file=")).read_text()
+    assert text.count(f"versions: {version}") == text.count('key: "stable"') == 3
+    file = base / "ranking" / str(version) / "saved_model.pb"
+    file.unlink()
+    result = serve("--base", str(base), f"--server=tensorflow_model_server={stock}")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"lcron serve: Release {version}: {file} is missing\n"
 
 
 def test_tf_serving_is_used_if_it_is_on_the_path(stock):

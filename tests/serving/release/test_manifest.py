@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 
@@ -10,16 +11,26 @@ MANIFEST = Manifest(
     checksums={name: {"saved_model.pb": "00"} for name in ("cascade", "prerank", "ranking", "retrieval")},
     created_time="2022-05-08T12:00:00+00:00",
     metrics={"recall@100": 0.5},
+    schema={"request": [{"name": "tab", "kind": "categorical"}], "history_size": 50},
     data_span=("2022-04-09", "2022-04-28"),
     git_commit="abc",
     lock_hash="def",
+    rollback_of=5,
 )
 
 
 def test_json_round_trip():
     assert Manifest.from_json(MANIFEST.to_json(), "7.json") == MANIFEST
-    bare = dataclasses.replace(MANIFEST, metrics={}, data_span=None, git_commit=None, lock_hash=None)
+    bare = Manifest(7, MANIFEST.stages, MANIFEST.checksums, MANIFEST.created_time)
     assert Manifest.from_json(bare.to_json(), "7.json") == bare
+
+
+def test_a_manifest_from_before_a_field_was_there_is_read():
+    fields = json.loads(MANIFEST.to_json())
+    del fields["schema"], fields["rollback_of"]
+    assert Manifest.from_json(json.dumps(fields), "7.json") == dataclasses.replace(
+        MANIFEST, schema=None, rollback_of=None
+    )
 
 
 def test_models_are_ordered_from_the_last_stage_to_retrieval():

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ def test_a_push_writes_all_models_under_one_version(tmp_path, write_models, stag
         tmp_path / "base",
         stages=stages,
         metrics={"recall@100": 1},
+        schema={"request": [{"name": "tab"}]},
         data_span=("2022-04-09", "2022-04-28"),
         git_commit="abc",
         lock_hash="def",
@@ -35,6 +37,7 @@ def test_a_push_writes_all_models_under_one_version(tmp_path, write_models, stag
     assert store.verify(manifest.version) == store.latest() == manifest
     assert (manifest.metrics, manifest.data_span) == ({"recall@100": 1.0}, ("2022-04-09", "2022-04-28"))
     assert (manifest.git_commit, manifest.lock_hash) == ("abc", "def")
+    assert (manifest.schema, manifest.rollback_of) == ({"request": [{"name": "tab"}]}, None)
     pushed = store.model_path("ranking", manifest.version) / "variables" / "variables.index"
     assert pushed.read_text() == "ranking index a"
     assert (store.model_path("ranking", manifest.version) / "assets").is_dir()
@@ -62,6 +65,16 @@ def test_the_same_models_are_pushed_again_if_the_release_was_damaged(tmp_path, w
     first = push(write_models("a"), tmp_path / "base", stages=stages)
     (tmp_path / "base" / "ranking" / str(first.version) / "saved_model.pb").unlink()
     assert push(write_models("a"), tmp_path / "base", stages=stages).version > first.version
+
+
+def test_a_damaged_newest_manifest_does_not_stop_a_push(tmp_path, write_models, stages):
+    first, second = (push(write_models(c), tmp_path / "base", stages=stages).version for c in "ab")
+    store = ReleaseStore(tmp_path / "base")
+    store.manifest_path(second).write_text("{")
+    third = push(write_models("b"), tmp_path / "base", stages=stages).version
+    assert third > second
+    assert store.verify(third).version == third
+    assert store.versions() == [first, second, third]
 
 
 def test_the_last_releases_are_kept(tmp_path, write_models, stages):
@@ -105,13 +118,20 @@ def test_verify_names_the_damage(tmp_path, write_models, stages):
     file = store.model_path("prerank", version) / "saved_model.pb"
     content = file.read_text()
     file.write_text("x")
-    with pytest.raises(ReleaseError, match=f"Release {version}: {file} does not match its checksum"):
+    sums = [hashlib.sha256(text.encode()).hexdigest() for text in (content, "x")]
+    message = f"Release {version}: {file} does not match its checksum: expected SHA-256 {sums[0]}, found {sums[1]}"
+    with pytest.raises(ReleaseError) as caught:
         store.verify(version)
+    assert str(caught.value) == message
     file.unlink()
     with pytest.raises(ReleaseError, match=f"Release {version}: {file} is missing"):
         store.verify(version)
     file.write_text(content)
     assert store.verify(version).version == version
+    extra = file.with_name("more.pb")
+    extra.write_text("")
+    with pytest.raises(ReleaseError, match=f"Release {version}: {extra} is not in the manifest"):
+        store.verify(version)
     with pytest.raises(ReleaseError, match=rf"No release 5 under .*base. Releases: \[{version}\]"):
         store.read(5)
 

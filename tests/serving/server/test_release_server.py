@@ -10,14 +10,18 @@ import time
 import urllib.request
 from pathlib import Path
 
+import grpc
 import pytest
 from google.protobuf import text_format
+from tensorflow_serving.apis import get_model_metadata_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.release.manifest import Stage
+from serving.release.pin_release import pin_release, unpin_release
 from serving.release.push import push
+from serving.release.rollback import rollback
 from serving.release.serving_config import serving_config
-from serving.server.release_server import release_server
+from serving.server.release_server import label_watcher, release_server
 from serving.server.server import ServeError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,9 +105,88 @@ def test_the_newest_release_lacks_a_model(tmp_path, cascade_models):
     shutil.rmtree(folder)
     with pytest.raises(ServeError, match=r"1 servable\(s\) did not become available: ranking \(no version found\)"):
         server.start()
-    message = f"Release {version} is damaged: model 'ranking' has no folder {folder}"
-    with pytest.raises(ServeError, match=message):
+    with pytest.raises(ServeError, match=f"Release {version}: {folder}/.* is missing"):
         release_server(tmp_path, port=0)
+
+
+NAMES = ("ranking", "cascade", "retrieval")
+
+
+def wait_for(condition):
+    end_s = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end_s, "timed out"
+        time.sleep(0.02)
+
+
+def damage(base, model, version):
+    """Turns a bit of the weights: TensorFlow on its own finds out only when it reads them."""
+    (file,) = (base / model / str(version) / "variables").glob("*.index")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_damaged_release_is_never_served(tmp_path, cascade_models):
+    base, elsewhere = tmp_path / "base", tmp_path / "elsewhere"
+    first, second = (push(cascade_models(n), base, stages=STAGES).version for n in (1, 2))
+    damage(base, "ranking", second)
+    with release_server(base, port=0, poll_interval_s=0.02) as server:
+        (elsewhere / "ranking" / str(second)).mkdir(parents=True)  # so that the third is higher
+        third = push(cascade_models(3), elsewhere, stages=STAGES).version
+        for name in NAMES:  # a copy that lacks a file
+            shutil.copytree(elsewhere / name / str(third), base / name / str(third))
+        (file,) = (base / "retrieval" / str(third)).glob("variables/*.index")
+        lost = file.rename(tmp_path / "lost")
+        manifest = f"releases/{third}.json"
+        shutil.copy(elsewhere / manifest, base / manifest)
+        end_s = time.monotonic() + 1
+        while time.monotonic() < end_s:
+            assert [server.available_versions(name) for name in NAMES] == [[first]] * 3
+            time.sleep(0.02)
+        lost.rename(file)
+        wait_for(lambda: [server.available_versions(name) for name in NAMES] == [[third, first]] * 3)
+
+
+def test_follows_a_rollback(tmp_path, cascade_models):
+    first, second = (push(cascade_models(n), tmp_path, stages=STAGES).version for n in (1, 2))
+    with release_server(tmp_path, port=0, poll_interval_s=0.02) as server:
+        third = rollback(first, tmp_path).version
+        wait_for(lambda: [server.available_versions(name) for name in NAMES] == [[third, second]] * 3)
+
+
+def test_follows_the_pin_and_its_labels(tmp_path, cascade_models, stubs_of):
+    versions = [push(cascade_models(n), tmp_path, stages=STAGES).version for n in (1, 2, 3)]
+    pin_release(tmp_path, versions[0])
+    with release_server(tmp_path, port=0, poll_interval_s=0.02) as server:
+        watcher = label_watcher(server, tmp_path, 0.02)
+        watcher.start()
+        stubs = stubs_of(server.target)
+
+        def labelled(label):
+            request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+            request.model_spec.name = "ranking"
+            request.model_spec.version_label = label
+            try:
+                return stubs.prediction.GetModelMetadata(request, timeout=60).model_spec.version.value
+            except grpc.RpcError as error:
+                return error.code()
+
+        def answers():
+            return [server.available_versions(name) for name in NAMES], labelled("stable"), labelled("canary")
+
+        unknown = grpc.StatusCode.INVALID_ARGUMENT
+        try:
+            assert answers() == ([[versions[0]]] * 3, versions[0], unknown)
+            pin_release(tmp_path, versions[0], canary=versions[2])
+            both = [[versions[2], versions[0]]] * 3
+            wait_for(lambda: answers() == (both, versions[0], versions[2]))
+            pin_release(tmp_path, versions[2])
+            wait_for(lambda: answers() == ([[versions[2]]] * 3, versions[2], unknown))
+            unpin_release(tmp_path)
+            wait_for(lambda: answers() == ([versions[:0:-1]] * 3, unknown, unknown))
+        finally:
+            watcher.stop()
 
 
 def test_serves_until_sigterm_and_says_so(tmp_path, cascade_models):

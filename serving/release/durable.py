@@ -1,0 +1,30 @@
+"""File operations that a power cut after them does not undo."""
+
+import os
+from pathlib import Path
+
+
+def rename(source: Path, target: Path) -> None:
+    """Renames a file or folder; what was renamed before stays renamed if this one does."""
+    os.rename(source, target)
+    _sync(target.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file that is on disk when this returns."""
+    path.write_text(text, encoding="utf-8")
+    _sync(path)
+
+
+def sync_tree(folder: Path) -> None:
+    """Waits until every file below a folder is on disk."""
+    for path in [folder, *folder.rglob("*")]:
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
