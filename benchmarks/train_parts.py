@@ -1,0 +1,97 @@
+"""Where the time of a training step goes: each part on its own, forward and backward."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from trainer.cascade_model import CascadeModel
+from trainer.towers.additive_logits import additive_logits
+from trainer.towers.din import Din
+
+Batch = dict[str, tf.Tensor]
+
+STEP = "whole step"
+_NUM_REPEATS = 5
+
+
+def seconds_by_part(model: CascadeModel, batch: Batch, report: Callable[[str], None]) -> dict[str, float]:
+    """Times the step and its parts, each compiled to a graph of its own.
+
+    The parts overlap where one is named as a part of another, and what is not in any of them is missing, so they are
+    for comparison and do not add up to the step.
+
+    Args:
+      model: a compiled cascade; its weights change.
+      batch: a training batch.
+      report: gets a line per part.
+
+    Returns:
+      Median seconds by part.
+    """
+    scores = [tf.Variable(value) for value in model.score(batch)]
+    parts: dict[str, Callable[[], object]] = {STEP: lambda: model.train_step(batch)}
+    for stage, tower in zip(model.config.stages, model.stages, strict=True):
+        parts[f"{stage.name} tower ({stage.tower})"] = _gradient(lambda t=tower: t(batch), tower.trainable_variables)
+        encoders = [tower.item_encoder, tower.history_encoder, tower.request_encoder]
+        parts[f"{stage.name} tower: embeddings"] = _gradient(
+            lambda t=tower: [
+                t.item_encoder(batch["candidate_item"]),
+                t.history_encoder(batch),
+                t.request_encoder(batch),
+            ],
+            [variable for encoder in encoders for variable in encoder.trainable_variables],
+        )
+        if isinstance(tower, Din):
+            events, items = tower.encode_request(batch).attention, batch["candidate_item"]
+            pair = [tf.Variable(events), tf.Variable(tower.item_attention(tower.item_encoder(items)))]
+            pair.append(tower.attention_kernel)
+            parts[f"{stage.name} tower: attention logits"] = _gradient(lambda p=pair: additive_logits(*p), pair)
+    parts["loss of the lists"] = _gradient(lambda: model.cascade_loss(scores, batch, step=0).total, scores)
+    parts["optimiser"] = _optimizer(model)
+    parts["metrics"] = lambda: _metrics(model, scores, batch)
+    seconds = {}
+    for name, function in parts.items():
+        seconds[name] = _seconds(tf.function(function))
+        report(f"{name}: {seconds[name] * 1e3:.1f} ms")
+    return seconds
+
+
+def _gradient(function: Callable[[], object], variables: Sequence[tf.Variable]) -> Callable[[], object]:
+    def run() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            loss = tf.add_n([tf.reduce_sum(tf.square(value)) for value in tf.nest.flatten(function())])
+        gradients = tape.gradient(loss, variables)
+        return [tf.convert_to_tensor(gradient) for gradient in gradients if gradient is not None]
+
+    return run
+
+
+def _optimizer(model: CascadeModel) -> Callable[[], object]:
+    variables = [variable for stage in model.stages for variable in stage.trainable_variables]
+    gradients = [tf.zeros_like(variable) for variable in variables]
+    return lambda: model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def _metrics(model: CascadeModel, scores: Sequence[tf.Tensor], batch: Batch) -> list[tf.Tensor]:
+    for recall, stage_scores in zip(model.recalls, scores, strict=True):
+        recall.update_state([stage_scores], batch["ground_truth"], batch["where"])
+    model.end_to_end_recall.update_state(scores, batch["ground_truth"], batch["where"])
+    return [metric.result() for metric in model.metrics]
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    _wait(function())
+    times = []
+    for _ in range(_NUM_REPEATS):
+        start_s = time.perf_counter()
+        _wait(function())
+        times.append(time.perf_counter() - start_s)
+    return statistics.median(times)
+
+
+def _wait(results: object) -> None:
+    """Copies the results' last value to the host, which a GPU has computed by then."""
+    for result in tf.nest.flatten(results)[-1:]:
+        result.numpy()

@@ -1,0 +1,90 @@
+"""Trains a world and measures it."""
+
+import resource
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import tensorflow as tf
+
+from benchmarks.train_parts import seconds_by_part
+from benchmarks.train_world import World
+from trainer.batches import RequestBatches
+from trainer.callbacks.best_epoch import BestEpoch
+from trainer.callbacks.progress import Progress
+from trainer.fit import fit
+
+
+class DeviceError(RuntimeError):
+    """The machine has no such device."""
+
+
+class EpochTimes(tf.keras.callbacks.Callback):
+    """Seconds of each epoch, from its begin to the end of its last step.
+
+    Args:
+      num_steps: of an epoch.
+    """
+
+    def __init__(self, num_steps: int) -> None:
+        super().__init__()
+        self._num_steps = num_steps
+        self.seconds: list[float] = []
+        self.processor_seconds: list[float] = []  # summed over the cores
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._start_s, self._processor_start_s = time.monotonic(), time.process_time()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, tf.Tensor]) -> None:
+        if batch + 1 == self._num_steps:
+            float(logs["total_loss"])  # waits for a GPU
+            self.seconds.append(time.monotonic() - self._start_s)
+            self.processor_seconds.append(time.process_time() - self._processor_start_s)
+
+
+def run(world: World, device: Literal["cpu", "gpu"], profile: bool, report: Callable[[str], None]) -> dict[str, object]:
+    """Trains and returns the figures.
+
+    Args:
+      world: what to train on.
+      device: where; a GPU has to be visible.
+      profile: whether to time the parts of a step after it, as `parts_s`.
+      report: gets lines about progress.
+
+    Raises:
+      DeviceError: there is no GPU.
+    """
+    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
+        raise DeviceError("TensorFlow sees no GPU")
+    tf.keras.utils.set_random_seed(world.seed)
+    batches = RequestBatches(world.requests(world.num_requests), world.batch_size, shuffle_seed=world.seed)
+    evaluation = RequestBatches(world.requests(world.batch_size), world.batch_size)
+    model = world.model()
+    before_bytes = peak_bytes()
+    times = EpochTimes(batches.num_steps)
+    callbacks = [times, Progress(report, world.num_requests, world.config)]
+    state = fit(model, batches, evaluation, best=BestEpoch("val_end_to_end_recall"), callbacks=callbacks)
+
+    # The first epoch compiles, and what else runs on the machine only makes others slower.
+    fastest = min(range(1, world.epochs), key=lambda epoch: times.seconds[epoch])
+    seconds = times.seconds[fastest]
+    figures: dict[str, object] = {
+        "lists_per_s": world.num_requests / seconds,
+        "lists_per_s_by_epoch": [world.num_requests / each for each in times.seconds],
+        "step_s": seconds / batches.num_steps,
+        "processor_s_per_step": times.processor_seconds[fastest] / batches.num_steps,
+        "waiting_share": state.epochs[fastest].waiting_s / seconds,
+        "peak_mib": peak_bytes() / 2**20,
+        "peak_mib_before_training": before_bytes / 2**20,
+        "loss": state.epochs[-1].train["total_loss"],
+    }
+    if device == "gpu":
+        figures["gpu_peak_mib"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
+    if profile:
+        figures["parts_s"] = seconds_by_part(model, next(iter(batches.epoch())), report)
+    return figures
+
+
+def peak_bytes() -> int:
+    """Returns the most memory that the process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
