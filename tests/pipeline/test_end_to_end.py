@@ -156,6 +156,8 @@ def test_third_run_pushes_the_release(finished, root):
     manifest = ReleaseStore(root / "serving").verify(version)
     assert [stage.name for stage in manifest.stages] == ["retrieval", "ranking"]
     assert manifest.data_span == ("2024-01-13", "2024-01-14")
+    assert manifest.schema is not None
+    assert {feature["name"] for feature in manifest.schema["request"]} >= {"user_id"}
     recall = finished.run.properties["CascadeEvaluator.recall@50"]
     assert manifest.metrics["recall@50"] == pytest.approx(recall, abs=1e-6)
     assert not list((root / "serving").glob(".tmp-*"))

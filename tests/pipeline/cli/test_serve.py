@@ -68,7 +68,7 @@ def test_tf_serving_serves_what_is_pinned_and_nothing_that_is_damaged(base, stoc
     file.unlink()
     result = serve("--base", str(base), f"--server=tensorflow_model_server={stock}")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"lcron serve: Release {version}: {file} is missing\n"
+    assert result.stderr == f"lcron: Release {version}: {file} is missing\n"
 
 
 def test_tf_serving_is_used_if_it_is_on_the_path(stock):

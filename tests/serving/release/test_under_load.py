@@ -1,0 +1,66 @@
+"""A client that asks all the time, while releases come, go back and are pinned."""
+
+import threading
+import time
+
+from serving.client import RecommenderClient
+from serving.release.manifest import Stage
+from serving.release.pin_release import pin_release, unpin_release
+from serving.release.push import push
+from serving.release.rollback import rollback
+from serving.release.store import ReleaseStore
+from serving.server.release_server import label_watcher, release_server
+
+STAGES = [Stage("retrieval", 6), Stage("ranking", 4)]
+
+
+def test_no_request_fails_and_none_mixes_releases(tmp_path, cascade_models):
+    first = push(cascade_models(1), tmp_path, stages=STAGES).version
+    scores = {first: 100.0}  # ranking's best score says which release it is of
+    answers, done = [], threading.Event()
+
+    def wait_for(release):
+        end_s = time.monotonic() + 60
+        while not (answers and answers[-1].release == release):
+            assert time.monotonic() < end_s, f"release {release} did not answer in time"
+            assert asker.is_alive(), "a request failed"
+            time.sleep(0.01)
+
+    with (
+        release_server(tmp_path, port=0, poll_interval_s=0.05) as server,
+        RecommenderClient(server.target, stages=STAGES, timeout_s=20) as client,
+    ):
+        watcher = label_watcher(server, tmp_path, 0.05)
+        watcher.start()
+
+        def ask():
+            while not done.is_set():
+                answers.append(client.recommend({"tab": 5}, k=1))
+
+        asker = threading.Thread(target=ask)
+        asker.start()
+        try:
+            wait_for(first)
+            second = push(cascade_models(2), tmp_path, stages=STAGES).version
+            scores[second] = 200.0
+            wait_for(second)
+            back = rollback(first, tmp_path).version
+            scores[back] = 100.0
+            wait_for(back)
+            pin_release(tmp_path, second)  # to an older one, which stays through two pushes
+            wait_for(second)
+            third = push(cascade_models(3), tmp_path, stages=STAGES).version
+            fourth = push(cascade_models(4), tmp_path, stages=STAGES).version
+            scores |= {third: 300.0, fourth: 400.0}
+            (ReleaseStore(tmp_path).model_path("ranking", fourth) / "saved_model.pb").write_bytes(b"damaged")
+            num_answers = len(answers)
+            time.sleep(0.3)
+            assert {answer.release for answer in answers[num_answers:]} == {second}
+            unpin_release(tmp_path)
+            wait_for(third)
+        finally:
+            done.set()
+            asker.join()
+            watcher.stop()
+    assert {answer.release for answer in answers} == {first, second, back, third}
+    assert all(answer.scores == [scores[answer.release]] for answer in answers)
