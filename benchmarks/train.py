@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from typing import Any
+from typing import Any, Literal
 
 import click
 import tabulate
@@ -25,7 +25,7 @@ from benchmarks.provenance import provenance
 @click.option("--profile", is_flag=True, help="Also time the parts of a step.")
 @click.option("--smoke", is_flag=True, help="Few requests of few items, to see that it runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object, the last line.")
-def main(device: str, profile: bool, smoke: bool, as_json: bool, **sizes: Any) -> None:
+def main(device: Literal["cpu", "gpu"], profile: bool, smoke: bool, as_json: bool, **sizes: Any) -> None:
     """Train a DSSM and a DIN with LCRON on lists of 40 with histories of 50, and time whole epochs.
 
     The requests are made up, in the layout of RecFlow. An epoch is what training does in one: batches gathered from
@@ -46,18 +46,21 @@ def main(device: str, profile: bool, smoke: bool, as_json: bool, **sizes: Any) -
         figures = run(world, device, profile, lambda line: click.echo(line, err=True))
     except DeviceError as error:
         raise click.ClickException(str(error)) from error
-    parts_s = figures.get("parts_s", {})
-    rows = [(name, _text(value)) for name, value in figures.items() if name != "parts_s"]
+    rows = [(name, _text(value)) for name, value in dataclasses.asdict(figures).items() if name != "parts_s"]
     click.echo(tabulate.tabulate([*source.items(), *rows], tablefmt="plain"))
-    if parts_s:
-        rows = [(name, f"{1e3 * seconds:.1f}", f"{seconds / parts_s[STEP]:.0%}") for name, seconds in parts_s.items()]
+    if figures.parts_s:
+        step_s = figures.parts_s[STEP]
+        parts = [(name, f"{1e3 * part_s:.1f}", f"{part_s / step_s:.0%}") for name, part_s in figures.parts_s.items()]
         click.echo()
-        click.echo(tabulate.tabulate(rows, ["part, forward and backward", "ms", "of the step"], stralign="right"))
+        click.echo(tabulate.tabulate(parts, ["part, forward and backward", "ms", "of the step"], stralign="right"))
     if as_json:
-        click.echo(json.dumps({"provenance": source, "world": dataclasses.asdict(world), "device": device, **figures}))
+        world_figures = {"provenance": source, "world": dataclasses.asdict(world), "device": device}
+        click.echo(json.dumps(world_figures | dataclasses.asdict(figures)))
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return "none"
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return f"{value:,.4g}" if isinstance(value, float) and value < 1000 else f"{value:,.0f}"

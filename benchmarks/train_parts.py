@@ -1,5 +1,6 @@
 """Where the time of a training step goes: each part on its own, forward and backward."""
 
+import functools
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ import tensorflow as tf
 from trainer.cascade_model import CascadeModel
 from trainer.towers.additive_logits import additive_logits
 from trainer.towers.din import Din
+from trainer.towers.tower import Tower
 
 Batch = dict[str, tf.Tensor]
 
@@ -33,27 +35,26 @@ def seconds_by_part(model: CascadeModel, batch: Batch, report: Callable[[str], N
     scores = [tf.Variable(value) for value in model.score(batch)]
     parts: dict[str, Callable[[], object]] = {STEP: lambda: model.train_step(batch)}
     for stage, tower in zip(model.config.stages, model.stages, strict=True):
-        parts[f"{stage.name} tower ({stage.tower})"] = _gradient(lambda t=tower: t(batch), tower.trainable_variables)
-        encoders = [tower.item_encoder, tower.history_encoder, tower.request_encoder]
+        parts[f"{stage.name} tower ({stage.tower})"] = _gradient(
+            functools.partial(_scores, tower, batch), tower.trainable_variables
+        )
+        encoders: list[tf.keras.layers.Layer] = [tower.item_encoder, tower.history_encoder, tower.request_encoder]
         parts[f"{stage.name} tower: embeddings"] = _gradient(
-            lambda t=tower: [
-                t.item_encoder(batch["candidate_item"]),
-                t.history_encoder(batch),
-                t.request_encoder(batch),
-            ],
+            functools.partial(_embeddings, tower, batch),
             [variable for encoder in encoders for variable in encoder.trainable_variables],
         )
         if isinstance(tower, Din):
-            events, items = tower.encode_request(batch).attention, batch["candidate_item"]
-            pair = [tf.Variable(events), tf.Variable(tower.item_attention(tower.item_encoder(items)))]
-            pair.append(tower.attention_kernel)
-            parts[f"{stage.name} tower: attention logits"] = _gradient(lambda p=pair: additive_logits(*p), pair)
+            items = tower.item_attention(tower.item_encoder(batch["candidate_item"]))
+            pairs = [tf.Variable(tower.encode_request(batch).attention), tf.Variable(items), tower.attention_kernel]
+            parts[f"{stage.name} tower: attention logits"] = _gradient(
+                functools.partial(additive_logits, *pairs), pairs
+            )
     parts["loss of the lists"] = _gradient(lambda: model.cascade_loss(scores, batch, step=0).total, scores)
-    parts["optimiser"] = _optimizer(model)
+    parts["optimiser"] = _optimizer(model, batch)
     parts["metrics"] = lambda: _metrics(model, scores, batch)
     seconds = {}
     for name, function in parts.items():
-        seconds[name] = _seconds(tf.function(function))
+        seconds[name] = _seconds(tf.function(function, autograph=False))
         report(f"{name}: {seconds[name] * 1e3:.1f} ms")
     return seconds
 
@@ -68,9 +69,22 @@ def _gradient(function: Callable[[], object], variables: Sequence[tf.Variable]) 
     return run
 
 
-def _optimizer(model: CascadeModel) -> Callable[[], object]:
+def _scores(tower: Tower, batch: Batch) -> tf.Tensor:
+    return tower.score(tower.encode_request(batch), batch["candidate_item"])
+
+
+def _embeddings(tower: Tower, batch: Batch) -> list[tf.Tensor]:
+    items = tower.item_encoder(batch["candidate_item"])
+    return [items, tower.history_encoder(batch), tower.request_encoder(batch)]
+
+
+def _optimizer(model: CascadeModel, batch: Batch) -> Callable[[], object]:
     variables = [variable for stage in model.stages for variable in stage.trainable_variables]
-    gradients = [tf.zeros_like(variable) for variable in variables]
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(batch, training=True)
+    gradients = tape.gradient(loss, variables)
+    if model.config.optimizer == "adam":
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
     return lambda: model.optimizer.apply_gradients(zip(gradients, variables, strict=True))
 
 

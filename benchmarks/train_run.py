@@ -1,5 +1,6 @@
 """Trains a world and measures it."""
 
+import dataclasses
 import resource
 import time
 from collections.abc import Callable
@@ -13,6 +14,37 @@ from trainer.batches import RequestBatches
 from trainer.callbacks.best_epoch import BestEpoch
 from trainer.callbacks.progress import Progress
 from trainer.fit import fit
+
+Device = Literal["cpu", "gpu"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What came of a training.
+
+    Args:
+      lists_per_s: of the fastest epoch but the first, which compiles too; other processes only make an epoch slower.
+      lists_per_s_by_epoch: of each.
+      step_s: seconds of a step of that epoch.
+      processor_s_per_step: seconds of a step, summed over the cores.
+      waiting_share: of the epoch's time, for which steps waited for their batches.
+      peak_mib: most memory held, in MiB.
+      peak_mib_before_training: the same when model and data were there.
+      loss: mean over the last epoch.
+      gpu_peak_mib: most memory held on the GPU, if there is one.
+      parts_s: seconds of the parts of a step, if asked for.
+    """
+
+    lists_per_s: float
+    lists_per_s_by_epoch: list[float]
+    step_s: float
+    processor_s_per_step: float
+    waiting_share: float
+    peak_mib: float
+    peak_mib_before_training: float
+    loss: float
+    gpu_peak_mib: float | None
+    parts_s: dict[str, float]
 
 
 class DeviceError(RuntimeError):
@@ -42,13 +74,13 @@ class EpochTimes(tf.keras.callbacks.Callback):
             self.processor_seconds.append(time.process_time() - self._processor_start_s)
 
 
-def run(world: World, device: Literal["cpu", "gpu"], profile: bool, report: Callable[[str], None]) -> dict[str, object]:
+def run(world: World, device: Device, profile: bool, report: Callable[[str], None]) -> Figures:
     """Trains and returns the figures.
 
     Args:
       world: what to train on.
       device: where; a GPU has to be visible.
-      profile: whether to time the parts of a step after it, as `parts_s`.
+      profile: whether to time the parts of a step too.
       report: gets lines about progress.
 
     Raises:
@@ -60,31 +92,28 @@ def run(world: World, device: Literal["cpu", "gpu"], profile: bool, report: Call
     batches = RequestBatches(world.requests(world.num_requests), world.batch_size, shuffle_seed=world.seed)
     evaluation = RequestBatches(world.requests(world.batch_size), world.batch_size)
     model = world.model()
-    before_bytes = peak_bytes()
+    before_mib = _peak_mib()
     times = EpochTimes(batches.num_steps)
     callbacks = [times, Progress(report, world.num_requests, world.config)]
     state = fit(model, batches, evaluation, best=BestEpoch("val_end_to_end_recall"), callbacks=callbacks)
 
-    # The first epoch compiles, and what else runs on the machine only makes others slower.
     fastest = min(range(1, world.epochs), key=lambda epoch: times.seconds[epoch])
     seconds = times.seconds[fastest]
-    figures: dict[str, object] = {
-        "lists_per_s": world.num_requests / seconds,
-        "lists_per_s_by_epoch": [world.num_requests / each for each in times.seconds],
-        "step_s": seconds / batches.num_steps,
-        "processor_s_per_step": times.processor_seconds[fastest] / batches.num_steps,
-        "waiting_share": state.epochs[fastest].waiting_s / seconds,
-        "peak_mib": peak_bytes() / 2**20,
-        "peak_mib_before_training": before_bytes / 2**20,
-        "loss": state.epochs[-1].train["total_loss"],
-    }
-    if device == "gpu":
-        figures["gpu_peak_mib"] = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
-    if profile:
-        figures["parts_s"] = seconds_by_part(model, next(iter(batches.epoch())), report)
-    return figures
+    peak_mib = _peak_mib()
+    gpu_peak_mib = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20 if device == "gpu" else None
+    return Figures(
+        lists_per_s=world.num_requests / seconds,
+        lists_per_s_by_epoch=[world.num_requests / each for each in times.seconds],
+        step_s=seconds / batches.num_steps,
+        processor_s_per_step=times.processor_seconds[fastest] / batches.num_steps,
+        waiting_share=state.epochs[fastest].waiting_s / seconds,
+        peak_mib=peak_mib,
+        peak_mib_before_training=before_mib,
+        loss=state.epochs[-1].train["total_loss"],
+        gpu_peak_mib=gpu_peak_mib,
+        parts_s=seconds_by_part(model, next(iter(batches.epoch())), report) if profile else {},
+    )
 
 
-def peak_bytes() -> int:
-    """Returns the most memory that the process has held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

@@ -5,8 +5,6 @@ from typing import Any
 
 import tensorflow as tf
 
-LearningRate = float | tf.keras.optimizers.schedules.LearningRateSchedule
-
 
 @tf.keras.utils.register_keras_serializable("lcron")
 class LazyAdam(tf.keras.optimizers.Optimizer):
@@ -30,7 +28,7 @@ class LazyAdam(tf.keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate: LearningRate = 1e-3,
+        learning_rate: float | tf.keras.optimizers.schedules.LearningRateSchedule = 1e-3,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,

@@ -1,6 +1,7 @@
 """Attention logits of every item with every event, without holding what is between."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -71,7 +72,7 @@ def additive_logits(
     return logits(events, items, kernel)
 
 
-def _by_blocks(function: Callable, tensors: Sequence[tf.Tensor], dtype: object, max_requests: tf.Tensor) -> object:
+def _by_blocks(function: Callable, tensors: Sequence[tf.Tensor], dtype: Any, max_requests: tf.Tensor) -> Any:
     """Applies a function to a few requests at a time; returns its results for all of them."""
     batch_size = tf.shape(tensors[0])[0]
     num_blocks = tf.maximum(-(-batch_size // tf.maximum(max_requests, 1)), 1)
