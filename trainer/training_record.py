@@ -58,11 +58,13 @@ class WarmStartRecord:
     initialized: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"warm start from {self.source}"]
+        stages_by_line: dict[str, list[str]] = {}  # what is the same in several stages is said once
         for table in self.tables:
-            lines.append(
-                f"  {table.name}: {table.num_kept:,} rows kept, {table.num_new:,} new, {table.num_dropped:,} dropped"
-            )
+            stage, _, name = table.name.partition("/")
+            line = f"{name}: {table.num_kept:,} rows kept, {table.num_new:,} new, {table.num_dropped:,} dropped"
+            stages_by_line.setdefault(line, []).append(stage)
+        lines = [f"warm start from {self.source}"]
+        lines += [f"  {line} ({', '.join(stages)})" for line, stages in stages_by_line.items()]
         lines.append(f"  other weights: {len(self.kept)} kept, {len(self.initialized)} initialized")
         return "\n".join([*lines, *(f"    {name}" for name in self.initialized)])
 

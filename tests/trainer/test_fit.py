@@ -139,6 +139,13 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(whole, tmp_path, step, posi
     assert lines == [f"goes on at epoch {epoch} step {step}, from the checkpoint in {tmp_path}"]
 
 
+def test_an_interrupted_run_goes_on_with_lazy_adam(tmp_path):
+    config = dataclasses.replace(CONFIG, optimizer="lazy_adam", learning_rate_decay="linear")
+    with pytest.raises(Killed):
+        run(tmp_path, KillAfter(NUM_STEPS + 1), config=config, interval_steps=2)
+    assert_same(run(tmp_path, config=config), run(config=config))
+
+
 def test_a_run_that_is_over_only_ends(whole, tmp_path):
     run(tmp_path)
     assert_same(run(tmp_path, KillAfter(0)), whole)

@@ -84,8 +84,12 @@ def test_what_was_kept_is_reported(cascade_dir):
     assert "cascade/network/log_variances" in record.kept
     lines = str(record).splitlines()
     assert lines[0] == f"warm start from {cascade_dir}"
-    assert lines[1] == "  retrieval/item/item_id: 2 rows kept, 1 new, 2 dropped"
-    assert lines[-1] == f"  other weights: {len(record.kept)} kept, 0 initialized"
+    assert lines[1:] == [
+        "  item/item_id: 2 rows kept, 1 new, 2 dropped (retrieval, ranking)",
+        "  request/user: 2 rows kept, 2 new, 1 dropped (retrieval, ranking)",
+        "  item/topic: 1 rows kept, 1 new, 0 dropped (retrieval, ranking)",
+        f"  other weights: {len(record.kept)} kept, 0 initialized",
+    ]
 
 
 def test_an_equal_model_scores_as_before(old, cascade_dir):
