@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing, ModelEvaluation, PushedModel
 
@@ -10,11 +12,38 @@ from serving.release.store import ReleaseStore
 from trainer.candidate import CandidateManifest, CandidateStage
 from trainer.catalogue_misses import CatalogueMisses
 from trainer.config import TrainerConfig
-from trainer.config_json import to_json
-from trainer.features import FeatureSpec
+from trainer.config_json import from_plain, to_json
+from trainer.evaluation.evaluate import JSON_NAME
+from trainer.evaluation.gate import Decision
+from trainer.evaluation.result import EvaluationResult
+from trainer.features import Categorical, FeatureSpec
 from trainer.training_record import TrainingRecord
 
 STAGES = (CandidateStage("retrieval", "two_tower", 20, None), CandidateStage("ranking", "din", 10, None))
+FEATURES = FeatureSpec(request=(Categorical("tab", "int64"),), history_size=20)
+EVALUATION = EvaluationResult(
+    decision=Decision(True),
+    metrics={"recall@10": 0.5},
+    intervals={},
+    popularity={},
+    baseline=None,
+    baseline_error=None,
+    oracle={},
+    attribution={},
+    slices=(),
+    stages=("retrieval", "ranking"),
+    capacities=(20, 10),
+    list_capacities=(None, None),
+    ks=(10,),
+    curve_ks=(10,),
+    curves={},
+    num_requests=1,
+    num_requests_without_ground_truth=0,
+    num_ground_truth=1,
+    num_items=1,
+    num_excluded_returned=0,
+    elapsed_s=1.0,
+)
 RECORD = TrainingRecord(1, 1, 1, CatalogueMisses(1, 0, 1, 0), 1, 1.0, 1, ())
 
 
@@ -22,7 +51,7 @@ RECORD = TrainingRecord(1, 1, 1, CatalogueMisses(1, 0, 1, 0), 1, 1.0, 1, ())
 def candidate(artifact, tmp_path):
     release = artifact(CandidateRelease)
     write_models(tmp_path / "Component" / "output" / "1" / "models", "new")
-    manifest = CandidateManifest(STAGES, TrainerConfig(), FeatureSpec(), RECORD, "2.15.1")
+    manifest = CandidateManifest(STAGES, TrainerConfig(), FEATURES, RECORD, "2.15.1")
     (tmp_path / "Component" / "output" / "1" / "manifest.json").write_text(to_json(manifest))
     return release
 
@@ -41,17 +70,33 @@ def run(candidate, artifact, execute, tmp_path):
         write_blessing(model_blessing, model_reasons, **files)
         write_blessing(infra_blessing, infra_reasons, **files)
         model_blessing.set_int_custom_property(BASELINE_VERSION, baseline_version)
+        evaluation = artifact(ModelEvaluation)
+        (Path(evaluation.uri) / JSON_NAME).write_text(EVALUATION.to_json())
         inputs = {
             "release": candidate,
-            "evaluation": artifact(ModelEvaluation),
+            "evaluation": evaluation,
             "model_blessing": model_blessing,
             "infra_blessing": infra_blessing,
         }
         outputs = {"pushed": artifact(PushedModel)}
         properties = {"serving_base": str(tmp_path / "serving"), "data_span": '["2024-01-01", "2024-01-02"]'}
         execute(Executor, inputs, outputs, **properties)
+        return outputs["pushed"]
 
     return run
+
+
+def test_a_blessed_candidate_is_pushed_with_where_it_comes_from(run, candidate, tmp_path):
+    candidate.set_string_custom_property("git_commit", "abc")
+    candidate.set_string_custom_property("lock_hash", "def")
+    pushed = run()
+    store = ReleaseStore(tmp_path / "serving")
+    manifest = store.verify(pushed.get_int_custom_property("version"))
+    assert manifest.stages == (Stage("retrieval", 20), Stage("ranking", 10))
+    assert from_plain(FeatureSpec, manifest.schema) == FEATURES
+    assert (manifest.metrics, manifest.data_span) == ({"recall@10": 0.5}, ("2024-01-01", "2024-01-02"))
+    assert (manifest.git_commit, manifest.lock_hash) == ("abc", "def")
+    assert (Path(pushed.uri) / f"{manifest.version}.json").read_text() == manifest.to_json()
 
 
 @pytest.mark.parametrize("gate", ["model_reasons", "infra_reasons"])
