@@ -66,7 +66,7 @@ def e2e_loss(
     ground_truth: tf.Tensor,
     *,
     where: tf.Tensor | None = None,
-    capacities: Sequence[int | None] | None = None,
+    capacities: Sequence[int | tf.Tensor | None] | None = None,
     temperature: float | tf.Tensor = 50.0,
     operator: SortingOperator = neural_sort,
     epsilon: float = 0.0,
@@ -86,8 +86,8 @@ def e2e_loss(
       scores_by_stage: `[..., list_size]` scores of each stage, in funnel order.
       ground_truth: bool `[..., list_size]`.
       where: bool `[..., list_size]`, true on real items; `None` means all are.
-      capacities: items that each stage passes on; `None`, as a whole or for a stage, stands for the size of the
-        list's ground truth, as the paper trains.
+      capacities: items that each stage passes on, ints or int tensors `[...]` with one size per list; `None`, as a
+        whole or for a stage, stands for the size of the list's ground truth, as the paper trains.
       temperature: of the operator; a float or a tensor `[...]`.
       operator: the differentiable top-k.
       epsilon: added inside the logarithms, which bounds them; 0 computes them in log space, unbounded.
@@ -99,7 +99,7 @@ def e2e_loss(
       ValueError: if there are not as many capacities as stages.
     """
     ground_truth, where = masks(ground_truth, where)
-    capacities = _capacities(capacities, scores_by_stage, ground_truth)
+    capacities = _capacities(capacities, scores_by_stage, count(ground_truth))
     survivals = [
         operator(scores, capacity, where=where, temperature=temperature)
         for scores, capacity in zip(scores_by_stage, capacities, strict=True)
@@ -112,7 +112,7 @@ def lcron_loss(
     ground_truth: tf.Tensor,
     *,
     where: tf.Tensor | None = None,
-    capacities: Sequence[int | None] | None = None,
+    capacities: Sequence[int | tf.Tensor | None] | None = None,
     end_to_end_weight: float = 1.0,
     end_to_end_log_variance: tf.Tensor | None = None,
     single_weight: float | None = None,
@@ -132,8 +132,9 @@ def lcron_loss(
       scores_by_stage: `[..., list_size]` scores of each stage, in funnel order.
       ground_truth: bool `[..., list_size]`.
       where: bool `[..., list_size]`, true on real items; `None` means all are.
-      capacities: items that each stage passes on in the end-to-end term; `None`, as a whole or for a stage,
-        stands for the size of the list's ground truth. The single terms always use that size.
+      capacities: items that each stage passes on in the end-to-end term, ints or int tensors `[...]` with one size per
+        list; `None`, as a whole or for a stage, stands for the size of the list's ground truth. The single terms
+        always use that size.
       end_to_end_weight: factor on `L_e2e`, unless `end_to_end_log_variance` is given; 0 leaves the term out.
       end_to_end_log_variance: scalar, the trained `a` of `L_e2e`, weighted as the single terms are.
       single_weight: fixed factor on every single term in place of the trained weights; 0 leaves them out.
@@ -151,12 +152,12 @@ def lcron_loss(
     """
     ground_truth, where = masks(ground_truth, where)
     size = count(ground_truth)
-    capacities = _capacities(capacities, scores_by_stage, ground_truth)
+    capacities = _capacities(capacities, scores_by_stage, size)
     cascade, single = [], []
     for scores, capacity in zip(scores_by_stage, capacities, strict=True):
         at_size = operator(scores, size, where=where, temperature=temperature)
-        fixed = isinstance(capacity, int)
-        cascade.append(operator(scores, capacity, where=where, temperature=temperature) if fixed else at_size)
+        same = capacity is size  # one sort serves both terms
+        cascade.append(at_size if same else operator(scores, capacity, where=where, temperature=temperature))
         single.append(_single(at_size, ground_truth, where, negative_weight, epsilon))
     single_terms = tf.stack(single)
     end_to_end = _end_to_end(cascade, capacities, ground_truth, where, epsilon)
@@ -208,9 +209,9 @@ def _log_stopped(log_heads: tf.Tensor, log_tails: tf.Tensor) -> tf.Tensor:
 
 
 def _capacities(
-    capacities: Sequence[int | None] | None, scores_by_stage: Sequence[tf.Tensor], ground_truth: tf.Tensor
+    capacities: Sequence[int | tf.Tensor | None] | None, scores_by_stage: Sequence[tf.Tensor], size: tf.Tensor
 ) -> list[int | tf.Tensor]:
     if capacities is None:
         capacities = [None] * len(scores_by_stage)
     check_one_per_stage("capacities", capacities, scores_by_stage)
-    return [count(ground_truth) if capacity is None else capacity for capacity in capacities]
+    return [size if capacity is None else capacity for capacity in capacities]

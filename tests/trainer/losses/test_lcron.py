@@ -79,6 +79,16 @@ def test_e2e_loss_is_the_formula_at_its_capacities():
     assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", [np.int64, tf.constant, lambda capacity: tf.constant([capacity])])
+def test_end_to_end_term_of_the_total_is_at_its_capacities(kind):
+    rng = np.random.default_rng(0)
+    scores = [tf.constant(rng.normal(size=[1, 5]), tf.float32) for _ in range(2)]
+    ground_truth = np.array([[False, True, False, False, True]])
+    expected = e2e_loss(scores, ground_truth, capacities=[4, 3])
+    loss = lcron_loss(scores, ground_truth, capacities=[kind(4), kind(3)])
+    assert float(loss.end_to_end) == pytest.approx(float(expected), rel=1e-6)
+
+
 def _loss_and_gradients(scores, ground_truth, where, **options):
     scores = [tf.constant(s) for s in scores]
     with tf.GradientTape() as tape:
