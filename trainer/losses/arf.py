@@ -87,7 +87,7 @@ def arf_loss(
     counted = has_both(ground_truth, where) & (count(where) > capacity)
     relaxed = mean_over_lists(losses, where, counted)
     whole_order = permutation_loss(scores, labels, where=where, temperature=temperature, epsilon=epsilon)
-    weighted = uncertainty_weighted(whole_order, tf.cast(log_variance, whole_order.dtype))
+    weighted = uncertainty_weighted(whole_order, log_variance)
     return ArfLoss(weighted + relaxed, whole_order, relaxed)
 
 

@@ -12,10 +12,11 @@ def uncertainty_weighted(losses: tf.Tensor, log_variances: tf.Tensor) -> tf.Tens
     logarithm of a negative number and no pole. The minimum over `a_t` is at `a_t = ln L_t`.
 
     Args:
-      losses: `[num_losses]`, not negative.
-      log_variances: `[num_losses]`, the trained `a_t`; zero weights every loss by one half.
+      losses: `[...]`, not negative.
+      log_variances: `[...]` alike, the trained `a_t`; zero weights every loss by one half.
 
     Returns:
       A scalar.
     """
+    log_variances = tf.cast(log_variances, losses.dtype)
     return tf.reduce_sum(0.5 * tf.exp(-log_variances) * losses + 0.5 * log_variances)

@@ -132,6 +132,14 @@ def test_the_product_of_survivals_is_at_most_the_survival_of_the_cascade(seed, n
     assert (np.prod(heads, axis=0) <= delivered + 1e-5).all()
 
 
+def test_scores_in_float64_take_weights_in_float32():
+    scores, weights = [tf.constant([[1.0, 2.0, 3.0]], tf.float64)] * 2, {"log_variances": tf.zeros([2])}
+    total = lcron_loss(scores, [[True, False, False]], end_to_end_log_variance=tf.zeros([]), **weights).total
+    expected = lcron_loss(scores, [[True, False, False]], end_to_end_weight=0.5).total
+    assert total.dtype == tf.float64
+    assert float(total) == pytest.approx(float(expected), rel=1e-12)
+
+
 def test_epsilon_bounds_the_loss():
     scores = [tf.constant([[-1e4, 1e4, 0.0, 0.0]])]
     ground_truth = [[True, False, False, False]]
