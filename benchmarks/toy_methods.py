@@ -52,7 +52,7 @@ METHODS: dict[str, Method] = {
     "fs_lambda_loss": _baseline(
         "FS-LambdaLoss",
         {
-            f"smoothing {s:g}": LossConfig("fs_lambda_loss", lambda_loss=LambdaLossConfig(smoothing=s))
+            f"smoothing {s:g}": LossConfig("fs_lambda_loss", fs_lambda_loss=LambdaLossConfig(smoothing=s))
             for s in (0.8, 0.0, 0.5)
         },
     ),

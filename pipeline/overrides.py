@@ -22,9 +22,8 @@ def override(config: T, values: Mapping[str, str]) -> T:
     Raises:
       ValueError: the key does not exist (the message names the nearest one), or the value is of another type.
     """
-    for key, text in values.items():
-        config = _replace(config, type(config), key.split("."), key, text, keys(config))
-    return config
+    known = keys(config)
+    return _replace(config, type(config), [(key.split("."), key, text) for key, text in values.items()], known)
 
 
 def keys(config: Any, prefix: str = "") -> list[str]:
@@ -43,23 +42,35 @@ def keys(config: Any, prefix: str = "") -> list[str]:
     return found
 
 
-def _replace(value: Any, hint: Any, path: list[str], key: str, text: str, known: list[str]) -> Any:
-    if not path:
-        return _parse(hint, text, key)
-    name, rest = path[0], path[1:]
-    if dataclasses.is_dataclass(value):
-        hints = typing.get_type_hints(type(value))
-        if name in {field.name for field in dataclasses.fields(value)}:
-            new = _replace(getattr(value, name), hints[name], rest, key, text, known)
-            return dataclasses.replace(value, **{name: new})  # type: ignore[type-var]
-    elif isinstance(value, Mapping) and not rest:
-        return {**value, name: _parse_free(text)}
-    elif isinstance(value, tuple) and name.isdecimal() and int(name) < len(value):
-        index = int(name)
-        new = _replace(value[index], type(value[index]), rest, key, text, known)
-        return (*value[:index], new, *value[index + 1 :])
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    raise ValueError(f"There is no key `{key}`. Did you mean `{nearest[0]}`?")
+_Override = tuple[list[str], str, str]
+"""The rest of the path, the whole key and the text of the value."""
+
+
+def _replace(value: Any, hint: Any, overrides: list[_Override], known: list[str]) -> Any:
+    """Replaces all at once, so that fields which must fit each other may be set in any order."""
+    new: dict[str, Any] = {}
+    below: dict[str, list[_Override]] = {}
+    for path, key, text in overrides:
+        if not path:
+            return _parse(hint, text, key)
+        below.setdefault(path[0], []).append((path[1:], key, text))
+    hints = typing.get_type_hints(type(value)) if dataclasses.is_dataclass(value) else {}
+    for name, group in below.items():
+        path, key, text = group[0]
+        if dataclasses.is_dataclass(value) and name in {field.name for field in dataclasses.fields(value)}:
+            new[name] = _replace(getattr(value, name), hints[name], group, known)
+        elif isinstance(value, Mapping) and not path:
+            new[name] = _parse_free(text)
+        elif isinstance(value, tuple) and name.isdecimal() and int(name) < len(value):
+            new[name] = _replace(value[int(name)], type(value[int(name)]), group, known)
+        else:
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+            raise ValueError(f"There is no key `{key}`. Did you mean `{nearest[0]}`?")
+    if isinstance(value, Mapping):
+        return {**value, **new}
+    if isinstance(value, tuple):
+        return tuple(new.get(str(index), item) for index, item in enumerate(value))
+    return dataclasses.replace(value, **new)
 
 
 def _parse(hint: Any, text: str, key: str) -> Any:

@@ -103,6 +103,9 @@ class TrainerConfig:
         capacities = [stage.capacity for stage in self.stages]
         if sorted(capacities, reverse=True) != capacities:
             raise ValueError(f"Stage capacities must not grow along the funnel. Received: {capacities}")
+        in_lists = [stage.list_capacity for stage in self.stages if stage.list_capacity is not None]
+        if sorted(in_lists, reverse=True) != in_lists:
+            raise ValueError(f"Stage list capacities must not grow along the funnel. Received: {in_lists}")
         check_positive(self, "item_embedding_dim", "epochs", "batch_size", "learning_rate", "weight_learning_rate")
         if self.patience is not None:
             check_positive(self, "patience")
@@ -121,6 +124,12 @@ class TrainerConfig:
                     f"`list_capacity` of every stage must be set for the method {method!r}. "
                     f"Received: list_capacity=None of {stage.name!r}"
                 )
+        lcron, catalogue = self.loss.lcron, self.loss.catalogue
+        if method == "lcron" and lcron.end_to_end_weight == lcron.single_weight == catalogue.weight == 0:
+            raise ValueError(
+                "One of `lcron.end_to_end_weight`, `lcron.single_weight` and `catalogue.weight` must be positive. "
+                "Received: 0 for all"
+            )
         weights, keys = self.loss.icc.stage_weights, self.loss.ranking.keys
         if method == "icc" and len(weights) not in (0, len(self.stages)):
             raise ValueError(f"`icc.stage_weights` must be one per stage. Received: stage_weights={weights}")

@@ -59,6 +59,13 @@ def test_parts_that_do_not_fit_are_refused(values, message):
         load("demo").with_overrides(values).check()
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_fields_that_must_fit_each_other_are_set_in_any_order(order):
+    both = {"trainer.loss.lcron.operator": "sparse_top_k", "trainer.loss.lcron.epsilon": "1e-6"}
+    lcron = load("demo").with_overrides(dict(list(both.items())[::order])).trainer.loss.lcron
+    assert (lcron.operator, lcron.epsilon) == ("sparse_top_k", 1e-6)
+
+
 def test_parts_are_held_against_each_other_after_all_overrides():
     both = {"features.time_zone": "UTC", "adapter.options.time_zone": "UTC"}
     load("demo").with_overrides(both).check()

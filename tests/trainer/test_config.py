@@ -1,12 +1,14 @@
+import dataclasses
 import re
 
 import pytest
 
 from trainer.config import StageConfig, TrainerConfig
-from trainer.losses.config import IccConfig, LossConfig, RankingConfig
+from trainer.losses.config import CatalogueLossConfig, IccConfig, LcronConfig, LossConfig, RankingConfig
 
 RETRIEVAL = StageConfig("retrieval", "two_tower", 30)
 RANKING = StageConfig("ranking", "din", 20)
+NO_CATALOGUE = CatalogueLossConfig(weight=0.0)
 IN_LISTS = (
     StageConfig("retrieval", "two_tower", 30, list_capacity=30),
     StageConfig("ranking", "din", 20, list_capacity=20),
@@ -66,8 +68,20 @@ IN_LISTS = (
             "`icc.stage_weights` must be one per stage. Received: stage_weights=(1.0,)",
         ),
         (
-            lambda: TrainerConfig(IN_LISTS, LossConfig(method="ranking", ranking=RankingConfig(("a", "b", "c")))),
-            "`ranking.keys` must be one, or one per stage. Received: keys=('a', 'b', 'c')",
+            lambda: TrainerConfig(IN_LISTS, LossConfig(method="ranking", ranking=RankingConfig(("softmax_loss",) * 3))),
+            "`ranking.keys` must be one, or one per stage. "
+            "Received: keys=('softmax_loss', 'softmax_loss', 'softmax_loss')",
+        ),
+        (
+            lambda: TrainerConfig(
+                IN_LISTS, LossConfig(lcron=LcronConfig(end_to_end_weight=0, single_weight=0), catalogue=NO_CATALOGUE)
+            ),
+            "One of `lcron.end_to_end_weight`, `lcron.single_weight` and `catalogue.weight` must be positive. "
+            "Received: 0 for all",
+        ),
+        (
+            lambda: TrainerConfig((IN_LISTS[0], dataclasses.replace(IN_LISTS[1], list_capacity=31))),
+            "Stage list capacities must not grow along the funnel. Received: [30, 31]",
         ),
     ],
 )

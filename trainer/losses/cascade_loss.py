@@ -165,6 +165,7 @@ class CascadeLoss(tf.keras.layers.Layer):
                 capacity=capacity,
                 log_variance=log_variance,
                 temperature=self._temperature("neural_sort", self.config.arf.temperature, batch),
+                epsilon=self.config.arf.epsilon,
                 version=version,
             )
             for stage_scores, capacity, log_variance in zip(
@@ -182,7 +183,7 @@ class CascadeLoss(tf.keras.layers.Layer):
         return self._sum_of_stages([fs_ranknet_loss(s, batch["candidate_stage"], where=batch["where"]) for s in scores])
 
     def _fs_lambda_loss(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
-        config = self.config.lambda_loss
+        config = self.config.fs_lambda_loss
         loss = functools.partial(fs_lambda_loss, where=batch["where"], top_n=config.top_n, smoothing=config.smoothing)
         return self._sum_of_stages([loss(s, batch["labels"]) for s in scores])
 
@@ -193,6 +194,7 @@ class CascadeLoss(tf.keras.layers.Layer):
             where=batch["where"],
             temperature=self._temperature(config.operator, config.temperature, batch),
             permutation=PERMUTATIONS[config.operator],
+            epsilon=config.epsilon,
         )
         return self._sum_of_stages([loss(s, batch["labels"]) for s in scores])
 

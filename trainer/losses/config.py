@@ -1,7 +1,8 @@
 """The typed configuration of the losses."""
 
 import dataclasses
-from typing import Literal
+import math
+from typing import Literal, get_args
 
 from trainer.config_checks import check_kind, check_not_negative, check_positive
 from trainer.sorting.operator_kind import OperatorKind
@@ -11,6 +12,23 @@ MethodKind = Literal[
 ]
 PermutationKind = Literal["neural_sort", "soft_sort"]
 TiesKind = Literal["ignore", "by_position"]
+RankingKind = Literal[
+    "pairwise_hinge_loss",
+    "pairwise_logistic_loss",
+    "pairwise_soft_zero_one_loss",
+    "pairwise_mse_loss",
+    "yeti_logistic_loss",
+    "softmax_loss",
+    "calibrated_softmax_loss",
+    "unique_softmax_loss",
+    "sigmoid_cross_entropy_loss",
+    "mean_squared_loss",
+    "list_mle_loss",
+    "approx_ndcg_loss",
+    "approx_mrr_loss",
+    "gumbel_approx_ndcg_loss",
+    "coupled_rankdistil_loss",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +84,8 @@ class IccConfig:
     def __post_init__(self) -> None:
         check_positive(self, "temperature")
         check_kind(self, "ties", TiesKind)
+        if not all(0 <= weight < math.inf for weight in self.stage_weights):
+            raise ValueError(f"`stage_weights` must not be negative. Received: stage_weights={self.stage_weights}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,12 +129,15 @@ class ArfConfig:
 
     Args:
       temperature: of NeuralSort, see `LossConfig.reference_list_size`.
+      epsilon: added inside the logarithms, which bounds them; 0 computes them in log space, unbounded.
     """
 
     temperature: float = 200.0
+    epsilon: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive(self, "temperature")
+        check_not_negative(self, "epsilon")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,13 +147,16 @@ class PermutationConfig:
     Args:
       operator: relaxes the sort.
       temperature: of the operator, see `LossConfig.reference_list_size`; `None` stands for its `DEFAULT_TEMPERATURES`.
+      epsilon: added inside the logarithms, which bounds them; 0 computes them in log space, unbounded.
     """
 
     operator: PermutationKind = "neural_sort"
     temperature: float | None = None
+    epsilon: float = 0.0
 
     def __post_init__(self) -> None:
         check_kind(self, "operator", PermutationKind)
+        check_not_negative(self, "epsilon")
         if self.temperature is not None:
             check_positive(self, "temperature")
 
@@ -146,8 +172,10 @@ class RankingConfig:
     keys: tuple[str, ...] = ("approx_ndcg_loss",)
 
     def __post_init__(self) -> None:
-        if not self.keys:
-            raise ValueError(f"`keys` must name at least one loss. Received: keys={self.keys}")
+        if not self.keys or not set(self.keys) <= set(get_args(RankingKind)):
+            raise ValueError(
+                f"`keys` must be at least one, each of {get_args(RankingKind)}. Received: keys={self.keys}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,14 +226,14 @@ class LossConfig:
     """What a cascade is trained on: one method inside the logged lists, and the whole catalogue.
 
     Args:
-      method: the loss inside the logged lists; its settings are in the field of its name.
+      method: the loss inside the logged lists; its settings are in the field that names it.
       reference_list_size: list size at which the temperatures of NeuralSort are meant; they scale with the number of a
         list's items (the paper: 50 at 40 items). `None` takes them as they are. Those of the other operators do not
         depend on the size of a list.
       lcron: settings of `"lcron"`.
       icc: settings of `"icc"`.
       rank_flow: settings of `"rank_flow"`.
-      lambda_loss: settings of `"fs_lambda_loss"`.
+      fs_lambda_loss: settings of `"fs_lambda_loss"`.
       arf: settings of `"arf"` and `"arf_v2"`.
       permutation: settings of `"permutation"`.
       ranking: settings of `"ranking"`.
@@ -217,7 +245,7 @@ class LossConfig:
     lcron: LcronConfig = LcronConfig()
     icc: IccConfig = IccConfig()
     rank_flow: RankFlowConfig = RankFlowConfig()
-    lambda_loss: LambdaLossConfig = LambdaLossConfig()
+    fs_lambda_loss: LambdaLossConfig = LambdaLossConfig()
     arf: ArfConfig = ArfConfig()
     permutation: PermutationConfig = PermutationConfig()
     ranking: RankingConfig = RankingConfig()

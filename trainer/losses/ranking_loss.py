@@ -1,15 +1,16 @@
 """The losses of TensorFlow Ranking by key."""
 
-from typing import Any
+from typing import Any, get_args
 
 import tensorflow as tf
 import tensorflow_ranking as tfr
 
+from trainer.losses.config import RankingKind
 from trainer.losses.lists import count, has_order, mean_of_lists, real_values
 from trainer.sorting.survival import real_items
 
-KEYS = tuple(key for key in tfr.keras.losses.RankingLossKey.all_keys() if key != "ordinal_loss")
-"""Keys of `tfr.keras.losses` whose losses take one score per item."""
+KEYS = get_args(RankingKind)
+"""Keys of `tfr.keras.losses` whose losses take one score per item: all but `"ordinal_loss"`."""
 
 _SOFTMAX_KEYS = ("softmax_loss", "unique_softmax_loss", "list_mle_loss", "coupled_rankdistil_loss")
 

@@ -152,7 +152,7 @@ def test_independent_stages_see_what_reached_them(stages, scores, batch):
     [
         (LossConfig(method="fs_ranknet"), fs_ranknet_loss, "candidate_stage", {}),
         (
-            LossConfig(method="fs_lambda_loss", lambda_loss=LambdaLossConfig(top_n=4, smoothing=0.3)),
+            LossConfig(method="fs_lambda_loss", fs_lambda_loss=LambdaLossConfig(top_n=4, smoothing=0.3)),
             fs_lambda_loss,
             "labels",
             {"top_n": 4, "smoothing": 0.3},

@@ -48,7 +48,14 @@ from trainer.losses.config import (
             lambda: PermutationConfig(operator="lap_sum"),
             "`operator` must be one of ('neural_sort', 'soft_sort'). Received: operator='lap_sum'",
         ),
-        (lambda: RankingConfig(()), "`keys` must name at least one loss. Received: keys=()"),
+        (lambda: RankingConfig(()), "`keys` must be at least one, each of ('pairwise_hinge_loss', "),
+        (lambda: RankingConfig(("softmax_loss", "foo")), "Received: keys=('softmax_loss', 'foo')"),
+        (lambda: RankingConfig(("ordinal_loss",)), "Received: keys=('ordinal_loss',)"),
+        (
+            lambda: IccConfig(stage_weights=(1.0, -2.0)),
+            "`stage_weights` must not be negative. Received: stage_weights=(1.0, -2.0)",
+        ),
+        (lambda: ArfConfig(epsilon=-1.0), "`epsilon` must not be negative. Received: epsilon=-1.0"),
         (lambda: CatalogueLossConfig(weight=-1.0), "`weight` must not be negative. Received: weight=-1.0"),
         (
             lambda: CatalogueLossConfig(popularity_share=1.0),

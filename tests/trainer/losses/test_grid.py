@@ -17,6 +17,8 @@ from trainer.losses.lcron import e2e_loss, lcron_loss, single_loss
 from trainer.losses.permutation_loss import permutation_loss
 from trainer.losses.rank_flow import rank_flow_loss
 from trainer.losses.ranking_loss import KEYS, ranking_loss
+from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES
+from trainer.sorting.operators import OPERATORS
 from trainer.sorting.soft_sort import soft_sort_permutation
 
 NUM_STAGES = 3
@@ -44,7 +46,28 @@ def _ranking(key):
 
 # Losses that TensorFlow Ranking draws at random, or that give padding a score rather than leave it out.
 INEXACT_KEYS = ("list_mle_loss", "yeti_logistic_loss", "gumbel_approx_ndcg_loss", "coupled_rankdistil_loss")
+
+
+def _lcron(kind):
+    operator, temperature = OPERATORS[kind], DEFAULT_TEMPERATURES[kind]
+    epsilon = 1e-6 if kind == "sparse_top_k" else 0.0  # its survivals reach zero
+
+    def loss(scores, lists):
+        return lcron_loss(
+            scores,
+            lists.ground_truth,
+            where=lists.where,
+            capacities=CAPACITIES,
+            operator=operator,
+            temperature=temperature,
+            epsilon=epsilon,
+        ).total
+
+    return loss
+
+
 INEXACT = {key: _ranking(key) for key in INEXACT_KEYS}
+LCRON = {f"lcron_{kind}": _lcron(kind) for kind in OPERATORS}
 EXACT = {
     "bce": lambda scores, lists: bce_loss(scores[0], lists.ground_truth, where=lists.where),
     "fs_ranknet": lambda scores, lists: fs_ranknet_loss(scores[0], lists.labels, where=lists.where),
@@ -66,6 +89,9 @@ EXACT = {
     **{key: _ranking(key) for key in KEYS if key not in INEXACT_KEYS},
 }
 every_loss = pytest.mark.parametrize("loss", [*EXACT.values(), *INEXACT.values()], ids=[*EXACT, *INEXACT])
+every_loss_and_operator = pytest.mark.parametrize(
+    "loss", [*EXACT.values(), *INEXACT.values(), *LCRON.values()], ids=[*EXACT, *INEXACT, *LCRON]
+)
 every_exact_loss = pytest.mark.parametrize("loss", EXACT.values(), ids=EXACT.keys())
 
 
@@ -84,12 +110,12 @@ def _random(seed, shape, spread=1.0):
 
 
 def _value_and_gradients(loss, scores, lists):
-    scores = [tf.constant(s) for s in scores]
+    scores = [tf.convert_to_tensor(s) for s in scores]
     with tf.GradientTape() as tape:
         tape.watch(scores)
         value = loss(scores, lists)
     gradients = tape.gradient(value, scores, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return float(value), [gradient.numpy() for gradient in gradients]
+    return float(value), [tf.cast(gradient, tf.float32).numpy() for gradient in gradients]
 
 
 @every_exact_loss
@@ -109,16 +135,17 @@ def test_padded_equals_compacted(loss):
         assert (gradient[:, ~real] == 0).all()
 
 
-@every_loss
+@every_loss_and_operator
+@pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16], ids=lambda dtype: dtype.name)
 @pytest.mark.parametrize(
     "labels", [[0, 4, 3, 1, 1, 4], [0] * 6, [4] * 6], ids=["both", "no ground truth", "no negatives"]
 )
-def test_everything_is_finite_and_zero_on_padding(loss, labels):
+def test_everything_is_finite_and_zero_on_padding(loss, labels, dtype):
     hard = [[1e4, -1e4, 1e4, 0, -5, 2], [7] * 6, [1e4, 1e4 + 1, 1e4 + 2, -1e4, 0, 1], [-1e4] * 6]
     num_valid = np.tile([6, 3, 1, 0], len(hard))
     where = np.arange(6) < num_valid[:, np.newaxis]
     scores = np.repeat(np.array(hard, np.float32), 4, axis=0)
-    stages = [np.roll(scores, shift, axis=1) for shift in range(NUM_STAGES)]
+    stages = [tf.cast(np.roll(scores, shift, axis=1), dtype) for shift in range(NUM_STAGES)]
     lists = Lists(np.tile(np.array(labels, np.float32), [len(where), 1]), where)
     value, gradients = _value_and_gradients(loss, stages, lists)
     assert np.isfinite(value)

@@ -93,3 +93,7 @@ def test_half_precision_labels_and_scores():
 def test_unknown_key(key):
     with pytest.raises(ValueError, match=rf"`key` must be one of \('pairwise_hinge_loss', .*\). Received: key='{key}'"):
         ranking_loss(tf.zeros([1, 2]), tf.zeros([1, 2]), key=key)
+
+
+def test_the_keys_are_those_of_tensorflow_ranking():
+    assert set(KEYS) == set(tfr.keras.losses.RankingLossKey.all_keys()) - {"ordinal_loss"}

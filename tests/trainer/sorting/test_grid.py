@@ -73,7 +73,7 @@ def test_a_cold_sort_of_any_list_is_the_hard_top_k(operator, seed):
 
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
-def test_the_product_of_stage_survivals_bounds_the_survival_of_the_cascade(operator, seed, num_stages):
+def test_the_product_of_hard_stage_survivals_bounds_that_of_the_cascade(operator, seed, num_stages):
     rng = np.random.default_rng(seed)
     scores = _distinct_scores(rng, num_stages, 16, 9)
     where = rng.random([16, 9]) < 0.8
@@ -172,11 +172,20 @@ def test_leading_batch_dimensions(operator):
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["tf.function", "xla"])
 def test_compiled_equals_eager(operator, jit_compile):
-    scores = np.random.default_rng(4).normal(size=[3, 7]).astype(np.float32)
-    where = np.arange(7) < np.array([[7], [4], [0]])
-    compiled = tf.function(operator, jit_compile=jit_compile)
-    head = compiled(tf.constant(scores), 3, where=tf.constant(where), temperature=5.0).head
-    np.testing.assert_allclose(head, operator(scores, 3, where=where, temperature=5.0).head, rtol=1e-4, atol=1e-6)
+    rng = np.random.default_rng(4)
+    scores, upstream = (tf.constant(rng.normal(size=[3, 7]), tf.float32) for _ in range(2))
+    where = tf.constant(np.arange(7) < np.array([[7], [4], [0]]))
+
+    def survival_and_gradient(scores):
+        with tf.GradientTape() as tape:
+            tape.watch(scores)
+            survival = operator(scores, 3, where=where, temperature=5.0)
+            total = tf.reduce_sum(upstream * tf.where(where, survival.log_head - 2 * survival.log_tail, 0.0))
+        return survival.head, survival.tail, tape.gradient(total, scores)
+
+    compiled = tf.function(survival_and_gradient, jit_compile=jit_compile)(scores)
+    for result, expected in zip(compiled, survival_and_gradient(scores), strict=True):
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
 @settings(max_examples=15, deadline=None)
@@ -185,9 +194,10 @@ def test_permuting_the_items_permutes_their_survival(operator, seed):
     rng = np.random.default_rng(seed)
     scores, order = rng.normal(size=8).astype(np.float32) * 4, rng.permutation(8)
     where = rng.random(8) < 0.8
-    survival = operator(scores, 3, where=where, temperature=3.0).head.numpy()
-    permuted = operator(scores[order], 3, where=where[order], temperature=3.0).head.numpy()
-    np.testing.assert_allclose(permuted, survival[order], rtol=1e-4, atol=1e-6)
+    survival = operator(scores, 3, where=where, temperature=3.0)
+    permuted = operator(scores[order], 3, where=where[order], temperature=3.0)
+    np.testing.assert_allclose(permuted.head, survival.head.numpy()[order], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(permuted.tail, survival.tail.numpy()[order], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0])
