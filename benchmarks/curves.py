@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.style import GRID, INK, style
 from trainer.losses.config import LcronConfig, LossConfig, MethodKind
 from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES, OperatorKind
 
@@ -30,16 +31,6 @@ LOSSES: dict[str, LossConfig] = {
 }
 ITEMS = {"ground truth": 4, "negative": 14}  # the rank, from 0, that the item would deserve
 _COLORS = ("#1e3a8a", "#2563eb", "#93c5fd")  # from cold to warm, or of the ground truth and a negative
-_INK, _GRID = "#334155", "#e2e8f0"
-_STYLE = {
-    "font.size": 8,
-    "text.color": _INK,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "svg.hashsalt": "curves",
-}
 _NUM_COLUMNS = 4
 
 
@@ -168,7 +159,7 @@ def loss_curves(name: str, scores: np.ndarray) -> dict[str, Curve]:
 def plot(scores: np.ndarray, all_curves: dict[str, dict[str, Curve]], quantity: str, path: Path) -> None:
     """Draws a pair of panels per operator or loss, the quantity above its gradient."""
     num_rows = -(-len(all_curves) // _NUM_COLUMNS)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(style("curves", 8)):
         figure = Figure(figsize=(10.8, 2.9 * num_rows))
         # A layout engine differs between runs in the last digit, and with it the ids in the file.
         figure.subplots_adjust(left=0.06, right=0.995, top=0.97, bottom=0.065, wspace=0.3, hspace=0.36)
@@ -201,8 +192,8 @@ def plot(scores: np.ndarray, all_curves: dict[str, dict[str, Curve]], quantity: 
 
 
 def _finish(axes: Axes) -> None:
-    axes.axvline(np.sort(other_scores())[-K], color=_INK, linewidth=0.8, linestyle=(0, (1, 3)))
-    axes.grid(color=_GRID, linewidth=0.6)
+    axes.axvline(np.sort(other_scores())[-K], color=INK, linewidth=0.8, linestyle=(0, (1, 3)))
+    axes.grid(color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(length=0)
     for side in ("top", "right"):

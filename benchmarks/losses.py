@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from benchmarks.losses_cases import (
 )
 from benchmarks.losses_report import Result, page, plot, verdicts
 from benchmarks.measure import Measurer
+from benchmarks.options import choose
 from benchmarks.provenance import provenance
 
 
@@ -51,13 +51,13 @@ def main(
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the peak of a process's memory says nothing about a GPU's
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     shapes = {
-        int(size): BATCH_SIZES[int(size)] for size in _choose(list_sizes, [*map(str, BATCH_SIZES)], "--list-sizes")
+        int(size): BATCH_SIZES[int(size)] for size in choose(list_sizes, [*map(str, BATCH_SIZES)], "--list-sizes")
     }
     batch_size, list_size, methods = LOSS_BATCH_SIZE, LOSS_LIST_SIZE, METHODS
     if smoke:
         shapes, batch_size, list_size, methods = {8: 4}, 4, 8, METHODS[:2]
-    chosen_modes = [mode for mode in MODES if mode in _choose(modes, MODES, "--modes")]
-    cases = operator_cases(_choose(operators, OPERATOR_NAMES, "--operators"), shapes, chosen_modes)
+    chosen_modes = [mode for mode in MODES if mode in choose(modes, MODES, "--modes")]
+    cases = operator_cases(choose(operators, OPERATOR_NAMES, "--operators"), shapes, chosen_modes)
     cases += loss_cases(methods, batch_size, list_size, chosen_modes)
 
     results = _run(cases, time_limit_s, memory_limit_gib)
@@ -75,13 +75,6 @@ def main(
             "cases": [result.figures() for result in results],
         }
         click.echo(json.dumps(figures))
-
-
-def _choose(names: str, known: Collection[str], option: str) -> list[str]:
-    chosen = [name.strip() for name in names.split(",") if name.strip()]
-    if not chosen or any(name not in known for name in chosen):
-        raise click.BadParameter(f"must name some of {', '.join(known)}. Received: {names!r}", param_hint=option)
-    return chosen
 
 
 def _run(cases: list[Case], time_limit_s: float, memory_limit_gib: float) -> list[Result]:

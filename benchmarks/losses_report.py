@@ -13,6 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from benchmarks.losses_cases import DENSE, MODES, OPERATOR_NAMES, STREAMED, STREAMED_OPERATORS, Case, Mode
 from benchmarks.measure import Measurement
+from benchmarks.style import GRID, style
 
 Status = Literal["measured", "over_memory", "over_time", "failed"]
 
@@ -31,16 +32,6 @@ _COLORS = dict(
         strict=True,
     )
 )  # fmt: skip
-_INK, _GRID = "#334155", "#e2e8f0"
-_STYLE = {
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "svg.hashsalt": "losses",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +161,7 @@ def plot(results: Iterable[Result], path: Path) -> None:
     if not measured:
         return
     modes = [mode for mode in MODES if any(result.case.mode == mode for result in measured)]
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(style("losses", 10)):
         figure = Figure(figsize=(10.8, 0.8 + 3.4 * len(modes)), layout="constrained")
         for row, mode in zip(figure.subplots(len(modes), 2, squeeze=False), modes, strict=True):
             for axes, quantity in zip(row, ("time", "memory"), strict=True):
@@ -197,7 +188,7 @@ def _draw(axes: Axes, results: Sequence[Result], quantity: str) -> None:
     )
     axes.set_xticks(sizes, [str(size) if size != 50 else "" for size in sizes])  # 40 and 50 would overlap
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.grid(color=_GRID, linewidth=0.8)
+    axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, which="both")
     for side in ("top", "right"):

@@ -5,12 +5,13 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import click
 
+from benchmarks.options import choose
 from benchmarks.provenance import provenance
 from benchmarks.toy_cascade import Measures
 from benchmarks.toy_methods import METHODS, REFERENCE, SETTINGS
@@ -46,8 +47,8 @@ def main(
     out: Path | None,
 ) -> None:
     """Train every method in every setting and compare the recall of the hard cascade with that of LCRON."""
-    method_names = _choose(methods, METHODS, "--methods")
-    setting_names = _choose(settings, SETTINGS, "--settings")
+    method_names = choose(methods, METHODS, "--methods")
+    setting_names = choose(settings, SETTINGS, "--settings")
     if REFERENCE not in method_names:
         method_names.append(REFERENCE)
     budget = _SMOKE if smoke else Budget(num_seeds=num_seeds)
@@ -82,14 +83,6 @@ def main(
 
 def _duration_s(by_setting: Outcomes) -> float:
     return sum(outcome.duration_s for by_method in by_setting.values() for outcome in by_method.values())
-
-
-def _choose(names: str, known: Mapping[str, object], option: str) -> list[str]:
-    chosen = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in chosen if name not in known]
-    if unknown or not chosen:
-        raise click.BadParameter(f"must name some of {', '.join(known)}. Received: {names!r}", param_hint=option)
-    return chosen
 
 
 def _load(path: Path, budget: Budget) -> dict[Task, Outcome]:

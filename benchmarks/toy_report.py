@@ -10,6 +10,7 @@ import tabulate
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.style import GRID, style
 from benchmarks.toy_methods import METHODS, REFERENCE, SETTINGS
 from benchmarks.toy_study import Budget, Outcome
 
@@ -20,16 +21,6 @@ _BEGIN, _END = "<!-- results: written by benchmarks/toy.py -->", "<!-- end of re
 _T_QUANTILE = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 _REFERENCE_COLOR, _VARIANT_COLOR, _BASELINE_COLOR = "#2563eb", "#7c3aed", "#64748b"
 _WORST_SHOWN = -5.0  # points of recall; a collapse far below would hide the rest
-_INK, _GRID = "#334155", "#e2e8f0"
-_STYLE = {
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "svg.hashsalt": "toy",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +86,7 @@ def write_page(path: Path, text: str) -> None:
 def plot(outcomes: Outcomes, path: Path) -> None:
     """Draws every method's recall less LCRON's, a dot per world and a bar for the mean, one panel per setting."""
     methods = list(next(iter(outcomes.values())))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(style("toy", 10)):
         figure = Figure(figsize=(3.0 + 2.9 * len(outcomes), 1.2 + 0.3 * len(methods)), layout="constrained")
         panels = figure.subplots(1, len(outcomes), sharey=True, squeeze=False)[0]
         for axes, (setting, by_method) in zip(panels, outcomes.items(), strict=True):
@@ -104,7 +95,7 @@ def plot(outcomes: Outcomes, path: Path) -> None:
             axes.axvline(0, color=_REFERENCE_COLOR, linewidth=1, linestyle=(0, (1, 3)))
             axes.set_title(SETTINGS[setting].title.replace(", ", "\n"), fontsize=10)
             axes.set(xlabel="points of recall above LCRON", xlim=(_WORST_SHOWN - 0.3, None))
-            axes.grid(axis="x", color=_GRID, linewidth=0.8)
+            axes.grid(axis="x", color=GRID, linewidth=0.8)
             axes.set_axisbelow(True)
             axes.tick_params(length=0)
             for side in ("top", "right"):
