@@ -3,8 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from trainer.config import OrderKind
 from trainer.input import Requests
-from trainer.request_batch import CANDIDATE_ITEM
+from trainer.request_batch import CANDIDATE_ITEM, REQUEST_DAY
 
 
 class RequestBatches:
@@ -17,15 +18,24 @@ class RequestBatches:
       requests: of `read_requests`.
       batch_size: requests per batch; the last batch of an epoch may be smaller.
       shuffle_seed: shuffles all requests anew for every epoch; `None` keeps their order.
+      order: `"chronological"` shuffles within days and keeps the days in order.
     """
 
-    def __init__(self, requests: Requests, batch_size: int, *, shuffle_seed: int | None = None) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        batch_size: int,
+        *,
+        shuffle_seed: int | None = None,
+        order: OrderKind = "shuffled",
+    ) -> None:
         self.num_requests = len(requests[CANDIDATE_ITEM])
         self.num_steps = -(-self.num_requests // batch_size)
         self._batch_size = batch_size
         self._shuffle_seed = shuffle_seed
+        self._days = requests[REQUEST_DAY] if order == "chronological" else None
         with tf.device("/cpu:0"):
-            self._columns = {name: tf.constant(values) for name, values in requests.items()}
+            self._columns = {name: tf.constant(values) for name, values in requests.items() if name != REQUEST_DAY}
 
     @property
     def element_spec(self) -> dict[str, tf.TensorSpec]:
@@ -36,7 +46,8 @@ class RequestBatches:
         """Returns int64 `[num_requests]`, the requests in the order of an epoch, which counts from 0."""
         if self._shuffle_seed is None:
             return np.arange(self.num_requests)
-        return np.random.default_rng([self._shuffle_seed, epoch]).permutation(self.num_requests)
+        order = np.random.default_rng([self._shuffle_seed, epoch]).permutation(self.num_requests)
+        return order if self._days is None else order[np.argsort(self._days[order], kind="stable")]
 
     def indices(self, epoch: int, step: int) -> np.ndarray:
         """Returns the requests of one batch; step and epoch count from 0."""

@@ -11,6 +11,7 @@ TowerKind = Literal["two_tower", "dssm", "din", "mlp", "dcn"]
 RETRIEVAL_TOWERS: tuple[TowerKind, ...] = ("two_tower", "dssm")
 DecayKind = Literal["linear", "none"]
 OptimizerKind = Literal["adam", "lazy_adam"]
+OrderKind = Literal["shuffled", "chronological"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,8 @@ class TrainerConfig:
       patience: epochs without a better end-to-end recall on the evaluation days after which training stops; `None`
         makes all epochs.
       batch_size: requests per step.
+      order: of an epoch's requests: all `"shuffled"`, or `"chronological"`: day after day, shuffled within each, as
+        the paper trains.
       optimizer: of the network. `"adam"` moves every row of every embedding table in each step, by its moments, as the
         paper does; `"lazy_adam"` only those that the step looks up, for tables of millions of rows.
       learning_rate: of the optimiser at the start.
@@ -81,6 +84,7 @@ class TrainerConfig:
     epochs: int = 2
     patience: int | None = None
     batch_size: int = 256
+    order: OrderKind = "shuffled"
     optimizer: OptimizerKind = "adam"
     learning_rate: float = 1e-3
     learning_rate_decay: DecayKind = "linear"
@@ -109,6 +113,7 @@ class TrainerConfig:
         check_positive(self, "item_embedding_dim", "epochs", "batch_size", "learning_rate", "weight_learning_rate")
         if self.patience is not None:
             check_positive(self, "patience")
+        check_kind(self, "order", OrderKind)
         check_kind(self, "optimizer", OptimizerKind)
         check_kind(self, "learning_rate_decay", DecayKind)
         if not 0 <= self.history_dropout < 1:

@@ -18,6 +18,7 @@ from trainer.request_batch import (
     CANDIDATE_STAGE,
     GROUND_TRUTH,
     LABELS,
+    REQUEST_DAY,
     WHERE,
     history_batch,
     padded,
@@ -80,8 +81,8 @@ def read_requests(
       item_ids: ids of the catalogue; item i has row i + 1.
 
     Returns:
-      The arrays of the training batch (`docs/architecture.md`, "Training batch"), in the order of the files, and
-      how many of the logged items the catalogue lacks.
+      The arrays of the training batch (`docs/architecture.md`, "Training batch") and the days of the requests, in the
+      order of the files, and how many of the logged items the catalogue lacks.
 
     Raises:
       ValueError: there is no request.
@@ -89,7 +90,8 @@ def read_requests(
     """
     rows = tf.range(1, len(item_ids) + 1, dtype=tf.int32)
     table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(tf.constant(item_ids), rows), 0)
-    spec = {feature.name: tf.io.FixedLenFeature([], tf.int64) for feature in request_features}
+    scalars = [*(feature.name for feature in request_features), REQUEST_DAY]
+    spec = {name: tf.io.FixedLenFeature([], tf.int64) for name in scalars}
     lists = {
         signatures.HISTORY_ITEM_ID: tf.string,
         **{feature.example_name: tf.int64 for feature in features.history},
@@ -102,7 +104,7 @@ def read_requests(
 
     def parse(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         parsed = tf.io.parse_example(examples, spec)
-        batch = {feature.name: tf.cast(parsed[feature.name], tf.int32) for feature in request_features}
+        batch = {name: tf.cast(parsed[name], tf.int32) for name in scalars}
         batch |= history_batch(parsed, features, table.lookup)
         return batch | _candidate_batch(parsed, features, table.lookup) | _count_misses(parsed, table.lookup)
 

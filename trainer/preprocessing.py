@@ -11,11 +11,12 @@ import tensorflow_transform as tft
 from serving import signatures
 from trainer.config_json import from_json
 from trainer.features import Categorical, EncodedFeature, Feature, FeatureSpec, Numeric, Timestamp
-from trainer.request_batch import CANDIDATE_STAGE
+from trainer.request_batch import CANDIDATE_STAGE, REQUEST_DAY
 
 Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
 
 REQUEST_ID = "request_id"
+REQUEST_TIME_MS = "request_time_ms"
 CANDIDATE_RANK = "candidate_rank"
 CANDIDATE_LABEL = "candidate_label"
 
@@ -35,7 +36,8 @@ def request_preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mappin
       custom_config: holds under `"features"` the `FeatureSpec` as JSON.
 
     Returns:
-      The encoded scalars, int64 `[B]`, by encoded name, and the features that pass through.
+      The encoded scalars, int64 `[B]`, by encoded name, the day of the request as `request_day`, int64 `[B]`, in days
+      since 1970 in the data's time zone, and the features that pass through.
 
     Raises:
       ValueError: a declared feature is not among the inputs or has another type.
@@ -52,6 +54,8 @@ def request_preprocessing_fn(inputs: Mapping[str, Tensor], custom_config: Mappin
     ]
     outputs = _encode(inputs, features.request, features.time_zone, "request")
     outputs[REQUEST_ID] = _dense(_input(inputs, REQUEST_ID), "")
+    local_ms = _dense(_input(inputs, REQUEST_TIME_MS), 0) + utc_offset_ms(features.time_zone)
+    outputs[REQUEST_DAY] = tf.math.floordiv(local_ms, _DAY_MS)
     return outputs | {name: inputs[name] for name in lists if name in inputs}
 
 

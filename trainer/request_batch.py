@@ -14,6 +14,8 @@ CANDIDATE_STAGE = "candidate_stage"
 WHERE = "where"
 LABELS = "labels"
 GROUND_TRUTH = "ground_truth"
+REQUEST_DAY = "request_day"
+"""Not a part of the batch, but of what a split says of each request: its day, counted from 1970."""
 
 
 def history_batch(

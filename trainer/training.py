@@ -132,7 +132,7 @@ def train(
         warm_start_record = warm_start(model, warm_start_dir, ids)
         report(str(warm_start_record))
     best = BestEpoch(BEST_METRIC, config.patience)
-    batches = RequestBatches(train_requests, config.batch_size, shuffle_seed=config.seed)
+    batches = RequestBatches(train_requests, config.batch_size, shuffle_seed=config.seed, order=config.order)
     try:
         state = fit(
             model,

@@ -33,3 +33,12 @@ def test_an_epoch_goes_on_at_any_step(first_step):
 def test_requests_of_a_step_are_known_without_running_through_the_epoch():
     batches = RequestBatches(REQUESTS, 4, shuffle_seed=1)
     assert [batches.indices(2, step).tolist() for step in range(3)] == users(batches, 2)
+
+
+def test_in_chronological_order_each_day_is_shuffled_on_its_own():
+    days = np.array([3, 1, 2, 1, 3, 2, 1, 3, 2, 1])
+    batches = RequestBatches(REQUESTS | {"request_day": days}, 4, shuffle_seed=1, order="chronological")
+    first, second = (np.concatenate(users(batches, epoch)) for epoch in (0, 1))
+    assert days[first].tolist() == days[second].tolist() == sorted(days)
+    assert first.tolist() != second.tolist()
+    assert set(batches.element_spec) == set(REQUESTS)

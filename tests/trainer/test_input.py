@@ -39,6 +39,7 @@ def write(path: Path, examples: list[bytes]) -> list[str]:
 def candidates(item_ids: bytes, stages: list[int], ranks: list[int] | None = None, **other: list) -> bytes:
     values = {
         "user": [7],
+        "request_day": [19_000],
         "candidate_item_id": [bytes([item_id]) for item_id in item_ids],
         "candidate_stage": stages,
         "candidate_rank": ranks or [0] * len(stages),
@@ -62,8 +63,10 @@ def test_history_keeps_the_latest_events(tmp_path):
     assert requests["history_where"].tolist() == [[True, True, True], [True, False, False], [False, False, False]]
     assert requests["history_grade"].tolist() == [[1, 2, 2], [0, 0, 0], [0, 0, 0]]
     assert requests["user"].tolist() == [7, 7, 7]
+    assert requests["request_day"].tolist() == [19_000] * 3
     assert {name: values.dtype for name, values in requests.items()} == {
         "user": np.int32,
+        "request_day": np.int32,
         "history_item": np.int32,
         "history_where": np.bool_,
         "history_grade": np.int32,
@@ -100,7 +103,7 @@ def test_long_lists_keep_their_best_in_the_order_of_the_log(tmp_path):
 
 
 def test_requests_without_candidates_are_empty_lists(tmp_path):
-    requests = read(tmp_path, example(user=[1]))
+    requests = read(tmp_path, example(user=[1], request_day=[19_000]))
     assert requests["candidate_item"].tolist() == [[0, 0, 0, 0]]
     assert not requests["where"].any()
 

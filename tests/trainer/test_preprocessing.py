@@ -40,12 +40,13 @@ def test_lists_pass_through(transformed_data):
             assert encoded.get(name, []) == raw.get(name, [])
 
 
-def test_timestamps_become_weekday_and_hour_of_the_zone(transformed_data):
+def test_timestamps_become_day_weekday_and_hour_of_the_zone(transformed_data):
     zone = zoneinfo.ZoneInfo("Asia/Shanghai")
     for raw, encoded in pairs(transformed_data):
         local = datetime.datetime.fromtimestamp(raw["request_time_ms"][0] / 1000, zone)
         assert encoded["request_time_ms_weekday"] == [local.weekday()]
         assert encoded["request_time_ms_hour"] == [local.hour]
+        assert encoded["request_day"] == [(local.date() - datetime.date(1970, 1, 1)).days]
 
 
 def test_vocabularies_give_one_id_a_value_and_the_last_to_the_rest(transformed_data):
