@@ -12,7 +12,8 @@ from components.progress import report
 from trainer.config import TrainerConfig
 from trainer.config_json import from_json
 from trainer.features import FeatureSpec
-from trainer.training import BEST_METRIC, train
+from trainer.train_model import BEST_METRIC
+from trainer.training import train
 
 
 class Executor(BaseExecutor):

@@ -10,7 +10,8 @@ import tensorflow as tf
 from trainer.callbacks.finite_loss import DivergedError
 from trainer.candidate import read_manifest
 from trainer.losses.config import CatalogueLossConfig, LossConfig, RankingConfig
-from trainer.training import item_log_frequency, train
+from trainer.train_model import item_log_frequency
+from trainer.training import train
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,125 @@
+"""From parsed examples to the weights of the best epoch."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.batches import RequestBatches
+from trainer.callbacks.best_epoch import BestEpoch
+from trainer.callbacks.progress import Progress, Report, parameter_table
+from trainer.cascade_model import OPTIMIZERS, CascadeModel
+from trainer.catalogue_loss import positive_weight
+from trainer.checkpoints.run_state import RunState
+from trainer.checkpoints.store import CheckpointStore
+from trainer.config import TrainerConfig
+from trainer.fit import fit
+from trainer.input import Requests
+from trainer.losses.config import CatalogueLossConfig
+from trainer.request_batch import CANDIDATE_ITEM, empty_batch
+from trainer.training_data import TrainingData
+from trainer.training_record import WarmStartRecord
+from trainer.warm_start import warm_start
+
+BEST_METRIC = "val_end_to_end_recall"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """What came of a run.
+
+    Args:
+      model: with the weights of the best epoch.
+      best_epoch: counts from 1.
+      best_value: `BEST_METRIC` after it.
+      state: where the run stood at its end.
+      warm_start: what was taken of an earlier model, if it started from one.
+    """
+
+    model: CascadeModel
+    best_epoch: int
+    best_value: float
+    state: RunState
+    warm_start: WarmStartRecord | None
+
+
+def train_model(
+    config: TrainerConfig,
+    data: TrainingData,
+    *,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    store: CheckpointStore | None = None,
+    warm_start_dir: str | None = None,
+    report: Report,
+) -> TrainedModel:
+    """Trains a cascade on parsed examples; the same arguments give the same model on the same machine.
+
+    Args:
+      config: the training run.
+      data: what it reads.
+      callbacks: as `fit` takes them, beside the lines about progress.
+      store: the run's checkpoints, which it goes on from; `None` keeps none.
+      warm_start_dir: the cascade's SavedModel to start from; `None` starts from random weights.
+      report: gets lines about progress.
+
+    Raises:
+      DivergedError: the loss became infinite or not a number.
+      CheckpointError: a checkpoint could not be written.
+    """
+    tf.keras.utils.set_random_seed(config.seed)
+    model = CascadeModel(
+        config,
+        data.features,
+        data.request_features,
+        data.item_table,
+        item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue),
+    )
+    model(empty_batch(data.features, data.request_features))
+    batches = training_batches(config, data)
+    model.compile(OPTIMIZERS[config.optimizer](_learning_rate(config, config.epochs * batches.num_steps)))
+    report(parameter_table(model))
+    warm_start_record = None
+    if warm_start_dir is not None:
+        warm_start_record = warm_start(model, warm_start_dir, data.vocabularies)
+        report(str(warm_start_record))
+    best = BestEpoch(BEST_METRIC, config.patience)
+    state = fit(
+        model,
+        batches,
+        RequestBatches(data.eval_requests, config.batch_size),
+        best=best,
+        callbacks=[Progress(report, data.num_train_requests, config), *callbacks],
+        store=store,
+        report=report,
+    )
+    best.restore()
+    return TrainedModel(model, best.epoch, best.value, state, warm_start_record)
+
+
+def training_batches(config: TrainerConfig, data: TrainingData) -> RequestBatches:
+    """Returns the batches that a run trains on, in its order."""
+    return RequestBatches(data.train_requests, config.batch_size, shuffle_seed=config.seed, order=config.order)
+
+
+def item_log_frequency(requests: Requests, num_items: int, loss: CatalogueLossConfig) -> np.ndarray:
+    """Log-probability of each catalogue row among the positives of the catalogue terms, `-inf` where it never occurs.
+
+    Args:
+      requests: the training split.
+      num_items: items of the catalogue.
+      loss: of the catalogue, says which candidates are positives.
+
+    Returns:
+      float64 `[num_items + 1]`.
+    """
+    positives = requests[CANDIDATE_ITEM][positive_weight(loss, requests).numpy() > 0]
+    counts = np.bincount(positives, minlength=num_items + 1)
+    with np.errstate(divide="ignore"):
+        return np.log(counts / max(counts.sum(), 1))
+
+
+def _learning_rate(config: TrainerConfig, num_steps: int) -> float | tf.keras.optimizers.schedules.LearningRateSchedule:
+    if config.learning_rate_decay == "none":
+        return config.learning_rate
+    return tf.keras.optimizers.schedules.PolynomialDecay(config.learning_rate, num_steps, end_learning_rate=0.0)
