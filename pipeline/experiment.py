@@ -8,10 +8,10 @@ from typing import Any
 
 from components.example_gen.adapters import declare_adapter
 from datasets.simulator import SimulatorConfig
-from pipeline.overrides import override
 from pipeline.splits import SplitConfig
 from trainer.config import TrainerConfig
 from trainer.config_json import from_json, to_json
+from trainer.config_overrides import override
 from trainer.evaluation.config import EvaluationConfig
 from trainer.features import FeatureSpec
 
