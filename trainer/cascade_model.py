@@ -1,5 +1,6 @@
 """The whole cascade as one Keras model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from trainer.item_table import ItemTable
 from trainer.losses.cascade_loss import CascadeLoss
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.metrics.recall import Recall
+from trainer.monitoring.gradient_norms import GLOBAL, Gradient, gradient_norms, summed_rows
 from trainer.optimizers.lazy_adam import LazyAdam
 from trainer.towers.dcn import Dcn
 from trainer.towers.din import Din
@@ -122,7 +124,12 @@ class CascadeModel(tfrs.models.Model):
         return {**batch, "history_where": batch["history_where"] & kept}
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """Takes one step of both optimisers; returns the metrics so far, by name."""
+        """Takes one step of both optimisers.
+
+        Returns:
+          The metrics so far by name, and the norms of this step's gradients: `global_gradient_norm`,
+          `<stage>_gradient_norm`, and `loss_weights_gradient_norm` if the loss weights are trained.
+        """
         with tf.GradientTape() as tape:
             loss = self.compute_loss(data, training=True)
         network, weights = self._network_variables, self.cascade_loss.trainable_variables
@@ -130,12 +137,28 @@ class CascadeModel(tfrs.models.Model):
         if self.config.optimizer == "adam":
             # It passes over whole tables anyway, and Keras once more where a gradient is sparse.
             gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        is_bad = ~tf.math.is_finite(loss + tf.linalg.global_norm(gradients))
+        # Over all replicas, so that norms and checks see what the optimisers apply.
+        pairs = self.optimizer.aggregate_gradients(zip(gradients, [*network, *weights], strict=True))
+        pairs = [(summed_rows(gradient), variable) for gradient, variable in pairs]
+        norms = self._gradient_norms([gradient for gradient, _ in pairs])
+        is_bad = ~tf.math.is_finite(loss + norms[GLOBAL])
         self.bad_step.assign(tf.where(is_bad & (self.bad_step < 0), self.optimizer.iterations, self.bad_step))
-        self.optimizer.apply_gradients(zip(gradients[: len(network)], network, strict=True))
+        self.optimizer.apply_gradients(pairs[: len(network)], skip_gradients_aggregation=True)
         if weights:
-            self.weight_optimizer.apply_gradients(zip(gradients[len(network) :], weights, strict=True))
-        return {metric.name: metric.result() for metric in self.metrics}
+            self.weight_optimizer.apply_gradients(pairs[len(network) :], skip_gradients_aggregation=True)
+        metrics = {metric.name: metric.result() for metric in self.metrics}
+        return metrics | {f"{group}_gradient_norm": norm for group, norm in norms.items()}
+
+    def _gradient_norms(self, gradients: Sequence[Gradient]) -> dict[str, tf.Tensor]:
+        """Norms by stage, of the `loss_weights` if they are trained, and `global`."""
+        rest = list(gradients)
+        groups = {}
+        for config, tower in zip(self.config.stages, self.stages, strict=True):
+            size = len(tower.trainable_variables)
+            groups[config.name], rest = rest[:size], rest[size:]
+        if rest:
+            groups["loss_weights"] = rest
+        return gradient_norms(groups)
 
     def prepare_training(self) -> None:
         """Makes the variables of the optimisers, which they otherwise make in their first step."""

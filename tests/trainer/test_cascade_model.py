@@ -94,7 +94,27 @@ def test_training_raises_end_to_end_recall_and_lowers_every_loss(topic, requests
     for stage in STAGES:
         assert after[f"{stage.name}_recall"] > 0.8
         assert after[f"{stage.name}_loss_weight"] > 0.5  # 1 / (2 · loss) in the end, and the loss is below one
-    assert set(history) == set(after)
+    norms = {f"{group}_gradient_norm" for group in ("global", "loss_weights", *(stage.name for stage in STAGES))}
+    assert set(history) == set(after) | norms
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lazy_adam"])
+def test_a_step_tells_the_norms_of_its_gradients(topic, requests, optimizer):
+    model = _model(topic, requests, dataclasses.replace(CONFIG, optimizer=optimizer))
+    batch = next(iter(_batches(requests)))
+    groups = {stage.name: model.stages[index].trainable_variables for index, stage in enumerate(STAGES)}
+    groups["loss_weights"] = model.cascade_loss.trainable_variables
+    with tf.GradientTape(persistent=True) as tape:
+        loss = model.compute_loss(batch, training=True)
+    squares = {
+        group: sum(np.sum(tf.convert_to_tensor(tape.gradient(loss, variable)).numpy() ** 2) for variable in variables)
+        for group, variables in groups.items()
+    }
+    squares["global"] = sum(squares.values())
+    logs = model.train_step(batch)
+    for group, square in squares.items():
+        assert square > 0
+        assert float(logs[f"{group}_gradient_norm"]) == pytest.approx(np.sqrt(square), rel=1e-5)
 
 
 def test_losses_add_up(topic, requests):

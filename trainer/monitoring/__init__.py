@@ -1,0 +1,1 @@
+"""What TensorBoard shows of a cascade's training, one file per view."""
