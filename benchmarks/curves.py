@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.style import GRID, INK, style
+from trainer.evaluation.plot_style import GRID, INK, style
 from trainer.losses.config import LcronConfig, LossConfig, MethodKind
 from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES, OperatorKind
 

@@ -23,7 +23,7 @@ from benchmarks.losses_cases import (
 from benchmarks.losses_report import Result, page, plot, verdicts
 from benchmarks.measure import Measurer
 from benchmarks.options import choose
-from benchmarks.provenance import provenance
+from pipeline.benchmark.provenance import provenance
 
 
 @click.command()
@@ -61,7 +61,7 @@ def main(
     cases += loss_cases(methods, batch_size, list_size, chosen_modes)
 
     results = _run(cases, time_limit_s, memory_limit_gib)
-    source = provenance("benchmarks.losses", SEED)
+    source = provenance("python -m benchmarks.losses", str(SEED))
     text = page(results, source, time_limit_s, memory_limit_gib)
     click.echo(text)
     if out is not None:

@@ -13,7 +13,7 @@ from matplotlib.ticker import NullFormatter
 
 from benchmarks.losses_cases import DENSE, MODES, OPERATOR_NAMES, STREAMED, STREAMED_OPERATORS, Case, Mode
 from benchmarks.measure import Measurement
-from benchmarks.style import GRID, style
+from trainer.evaluation.plot_style import GRID, style
 
 Status = Literal["measured", "over_memory", "over_time", "failed"]
 

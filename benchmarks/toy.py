@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 
 from benchmarks.options import choose
-from benchmarks.provenance import provenance
 from benchmarks.toy_cascade import Measures
 from benchmarks.toy_methods import METHODS, REFERENCE, SETTINGS
 from benchmarks.toy_report import Outcomes, figures, plot, results, write_page
 from benchmarks.toy_study import Budget, Outcome, study_method
+from pipeline.benchmark.provenance import provenance
 
 Task = tuple[str, str]  # a setting and a method
 
@@ -69,8 +69,8 @@ def main(
             f"learning rate {outcome.learning_rate:g}), {elapsed_s:.0f} s, ETA {eta_s:.0f} s"
         )
     by_setting = {setting: {method: outcomes[setting, method] for method in method_names} for setting in setting_names}
-    origin = provenance("benchmarks.toy", seed=0)
-    origin |= {"seed": f"0 to {budget.num_seeds - 1}", "process minutes": f"{_duration_s(by_setting) / 60:.0f}"}
+    origin = provenance("python -m benchmarks.toy", f"0 to {budget.num_seeds - 1}")
+    origin["process minutes"] = f"{_duration_s(by_setting) / 60:.0f}"
     text = results(by_setting, budget, origin)
     click.echo(text)
     if out is not None:

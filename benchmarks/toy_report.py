@@ -10,43 +10,16 @@ import tabulate
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.style import GRID, style
 from benchmarks.toy_methods import METHODS, REFERENCE, SETTINGS
 from benchmarks.toy_study import Budget, Outcome
+from pipeline.benchmark.significance import Lead, lead
+from trainer.evaluation.plot_style import GRID, style
 
 Outcomes = dict[str, dict[str, Outcome]]  # by setting, then by method
 
 _BEGIN, _END = "<!-- results: written by benchmarks/toy.py -->", "<!-- end of results -->"
-# 97.5 % quantile of Student's t by degrees of freedom; beyond the last, that of the last, which is on the safe side.
-_T_QUANTILE = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 _REFERENCE_COLOR, _VARIANT_COLOR, _BASELINE_COLOR = "#2563eb", "#7c3aed", "#64748b"
 _WORST_SHOWN = -5.0  # points of recall; a collapse far below would hide the rest
-
-
-@dataclasses.dataclass(frozen=True)
-class Gap:
-    """LCRON's recall less a method's, of the same worlds.
-
-    Args:
-      mean: over the seeds.
-      margin: half the width of its 95 % interval (Student's t).
-    """
-
-    mean: float
-    margin: float
-
-    @property
-    def sign(self) -> int:
-        """1 if LCRON is better, -1 if the other is, 0 if the interval holds zero."""
-        return 0 if abs(self.mean) <= self.margin else int(np.sign(self.mean))
-
-
-def gap(reference: Outcome, other: Outcome) -> Gap:
-    """Compares two methods seed by seed."""
-    differences = _leads(reference, other)
-    quantile = _T_QUANTILE[min(len(differences) - 1, len(_T_QUANTILE)) - 1]
-    margin = quantile * differences.std(ddof=1) / np.sqrt(len(differences))
-    return Gap(float(differences.mean()), float(margin))
 
 
 def results(outcomes: Outcomes, budget: Budget, origin: dict[str, str]) -> str:
@@ -91,7 +64,7 @@ def plot(outcomes: Outcomes, path: Path) -> None:
         panels = figure.subplots(1, len(outcomes), sharey=True, squeeze=False)[0]
         for axes, (setting, by_method) in zip(panels, outcomes.items(), strict=True):
             for row, (method, outcome) in enumerate(by_method.items()):
-                _draw(axes, row, -100 * _leads(by_method[REFERENCE], outcome), _color(method))
+                _draw(axes, row, 100 * (_recalls(outcome) - _recalls(by_method[REFERENCE])), _color(method))
             axes.axvline(0, color=_REFERENCE_COLOR, linewidth=1, linestyle=(0, (1, 3)))
             axes.set_title(SETTINGS[setting].title.replace(", ", "\n"), fontsize=10)
             axes.set(xlabel="points of recall above LCRON", xlim=(_WORST_SHOWN - 0.3, None))
@@ -118,15 +91,19 @@ def _color(method: str) -> str:
     return _REFERENCE_COLOR if method == REFERENCE else _VARIANT_COLOR
 
 
-def _leads(reference: Outcome, other: Outcome) -> np.ndarray:
-    pairs = zip(reference.measures, other.measures, strict=True)
-    return np.array([ours.recall - theirs.recall for ours, theirs in pairs])
+def _recalls(outcome: Outcome) -> np.ndarray:
+    return np.array([measures.recall for measures in outcome.measures])
+
+
+def _lead(reference: Outcome, other: Outcome) -> Lead:
+    """LCRON's lead in recall over a method in the same worlds."""
+    return lead(_recalls(reference), _recalls(other))
 
 
 def _table(by_method: dict[str, Outcome]) -> str:
     rows = []
     for method, outcome in by_method.items():
-        other = gap(by_method[REFERENCE], outcome)
+        other = _lead(by_method[REFERENCE], outcome)
         mean = {name: np.mean(values) for name, values in _values(outcome).items()}
         rows.append(
             [
@@ -143,7 +120,9 @@ def _table(by_method: dict[str, Outcome]) -> str:
 
 
 def _claims(by_method: dict[str, Outcome]) -> str:
-    gaps = {method: gap(by_method[REFERENCE], outcome) for method, outcome in by_method.items() if method != REFERENCE}
+    gaps = {
+        method: _lead(by_method[REFERENCE], outcome) for method, outcome in by_method.items() if method != REFERENCE
+    }
     claims = {f"LCRON is above {METHODS[name].title}": g for name, g in gaps.items() if METHODS[name].baseline}
     for name, term in {"lcron_without_e2e": "L_e2e", "lcron_without_single": "L_single"}.items():
         if name in gaps:
@@ -160,12 +139,12 @@ def _values(outcome: Outcome) -> dict[str, list[float]]:
 
 
 def _figures(reference: Outcome, outcome: Outcome) -> dict[str, object]:
-    lead = gap(reference, outcome)
+    ahead = _lead(reference, outcome)
     values = _values(outcome)
     return {
         "mean": {name: float(np.mean(numbers)) for name, numbers in values.items()},
         "std": {name: float(np.std(numbers, ddof=1)) for name, numbers in values.items()},
-        "lead_of_lcron": {"mean": lead.mean, "margin": lead.margin},
+        "lead_of_lcron": {"mean": ahead.mean, "margin": ahead.margin},
         "chosen": outcome.chosen,
         "learning_rate": outcome.learning_rate,
         "by_seed": values,

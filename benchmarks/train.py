@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 import tabulate
 
-from benchmarks.provenance import provenance
+from pipeline.benchmark.provenance import provenance
 
 
 @click.command()
@@ -41,7 +41,7 @@ def main(device: Literal["cpu", "gpu"], profile: bool, smoke: bool, as_json: boo
     world = World(**sizes)
     if smoke:
         world = dataclasses.replace(world, num_users=50, num_items=500, num_requests=96, batch_size=32, epochs=2)
-    source = provenance("benchmarks.train", world.seed)
+    source = provenance("python -m benchmarks.train", str(world.seed))
     try:
         figures = run(world, device, profile, lambda line: click.echo(line, err=True))
     except DeviceError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from components.example_gen.adapters import declare_adapter
 from datasets.simulator import SimulatorConfig
+from pipeline.benchmark.config import BenchmarkConfig
 from pipeline.splits import SplitConfig
 from trainer.config import TrainerConfig
 from trainer.config_json import from_json, to_json
@@ -74,6 +75,7 @@ class ExperimentConfig:
       schema_dir: folder of curated schemas, `requests.pbtxt` and `catalogue.pbtxt`: a path, or the name of a folder
         of `pipeline/schemas`. `None` infers the schemas from the data, which then cannot be anomalous.
       simulation: the world that `lcron simulate` writes logs of, if the experiment has one.
+      benchmark: how `lcron benchmark` compares methods on it.
     """
 
     name: str
@@ -87,6 +89,7 @@ class ExperimentConfig:
     warm_start: str | None = None
     schema_dir: str | None = None
     simulation: SimulatorConfig | None = None
+    benchmark: BenchmarkConfig = dataclasses.field(default_factory=BenchmarkConfig)
 
     def check(self) -> None:
         """Checks what the parts of an experiment promise each other.

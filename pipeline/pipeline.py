@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfx.components import SchemaGen, StatisticsGen, Transform
@@ -65,33 +65,28 @@ def create_pipeline(
       ValueError: the adapter's options, the splits or the schema folder do not fit.
     """
     experiment.check()
-    return Pipeline(
-        pipeline_name=experiment.name,
-        pipeline_root=str(root / "artifacts"),
-        components=list(create_components(experiment, data_dir=data_dir, root=root, serving_base=serving_base)),
-        enable_cache=True,
-        metadata_connection_config=sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
-        beam_pipeline_args=list(beam_pipeline_args),
-    )
+    components = create_components(experiment, data_dir=data_dir, root=root, serving_base=serving_base)
+    return _pipeline(experiment, components, root, beam_pipeline_args)
+
+
+def create_data_pipeline(
+    experiment: ExperimentConfig,
+    *,
+    data_dir: Path,
+    root: Path,
+    beam_pipeline_args: Sequence[str] = BEAM_PIPELINE_ARGS,
+) -> Pipeline:
+    """Creates the part of `create_pipeline` that ends with Transform; both share a cache."""
+    experiment.check()
+    requests, catalogue, _ = _create_data(experiment, data_dir)
+    return _pipeline(experiment, (*requests.nodes, *catalogue.nodes), root, beam_pipeline_args)
 
 
 def create_components(
     experiment: ExperimentConfig, *, data_dir: Path, root: Path, serving_base: Path
 ) -> tuple[BaseNode, ...]:
     """Creates the components of an experiment; see `create_pipeline`."""
-    declaration = experiment.adapter.declare(data_dir)
-    adapter = load_adapter(declaration)
-    splits = experiment.splits.resolve(adapter.days())
-    days = tuple(sorted(day for split in splits.values() for day in split))
-    read = {
-        "adapter": declaration,
-        "fingerprint": fingerprint(adapter.files(days)),
-        "source_hash": source_hash(
-            "components.example_gen.executor", adapter_path(experiment.adapter.kind).rpartition(".")[0]
-        ),
-    }
-    requests = _process(experiment, "Request", "requests", RequestExampleGen(splits=splits, **read))
-    catalogue = _process(experiment, "Catalogue", "catalogue", CatalogueExampleGen(days=days, **read))
+    requests, catalogue, splits = _create_data(experiment, data_dir)
     judging_days = splits.get("test", splits["eval"])
     return (
         *requests.nodes,
@@ -105,6 +100,37 @@ def create_components(
             oracle=best_possible_recall(experiment, data_dir, judging_days),
             data_span=(splits["train"][0], splits["train"][-1]),
         ),
+    )
+
+
+def _create_data(experiment: ExperimentConfig, data_dir: Path) -> tuple[_Data, _Data, Mapping[str, Sequence[str]]]:
+    """Returns the ways of the requests and of the catalogue to Transform, and the days of each split."""
+    declaration = experiment.adapter.declare(data_dir)
+    adapter = load_adapter(declaration)
+    splits = experiment.splits.resolve(adapter.days())
+    days = tuple(sorted({day for split in splits.values() for day in split}))
+    read = {
+        "adapter": declaration,
+        "fingerprint": fingerprint(adapter.files(days)),
+        "source_hash": source_hash(
+            "components.example_gen.executor", adapter_path(experiment.adapter.kind).rpartition(".")[0]
+        ),
+    }
+    requests = _process(experiment, "Request", "requests", RequestExampleGen(splits=splits, **read))
+    catalogue = _process(experiment, "Catalogue", "catalogue", CatalogueExampleGen(days=days, **read))
+    return requests, catalogue, splits
+
+
+def _pipeline(
+    experiment: ExperimentConfig, components: Sequence[BaseNode], root: Path, beam_pipeline_args: Sequence[str]
+) -> Pipeline:
+    return Pipeline(
+        pipeline_name=experiment.name,
+        pipeline_root=str(root / "artifacts"),
+        components=list(components),
+        enable_cache=True,
+        metadata_connection_config=sqlite_metadata_connection_config(str(root / "metadata.sqlite")),
+        beam_pipeline_args=list(beam_pipeline_args),
     )
 
 

@@ -14,7 +14,8 @@ class SplitConfig:
 
     Args:
       train_days: `None` takes every day before the evaluation days.
-      eval_days: days that watch the training.
+      eval_days: days that watch the training; 0 watches it on its own last day, for trainings of one epoch, which
+        choose nothing by what they see.
       test_days: days that judge the release; 0 judges it on the evaluation days.
     """
 
@@ -32,12 +33,15 @@ class SplitConfig:
           `train`, `eval` and, unless it is 0 days, `test`, each with its days.
 
         Raises:
-          ValueError: a split is empty, or two share a day.
+          ValueError: a split is empty.
         """
         test = _take("test_days", self.test_days, days)
         eval_ = _take("eval_days", self.eval_days, [day for day in days if not test or day < test[0]])
-        before = [day for day in days if not eval_ or day < eval_[0]]
+        held_out = eval_ or test
+        before = [day for day in days if not held_out or day < held_out[0]]
         train = tuple(before) if self.train_days is None else _take("train_days", self.train_days, before)
+        if self.eval_days == 0:
+            eval_ = train[-1:]
         splits = {"train": train, "eval": eval_} | ({"test": test} if self.test_days != 0 else {})
         for name, split in splits.items():
             if not split:

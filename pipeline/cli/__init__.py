@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from pipeline.cli.benchmark import benchmark
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.recommend import recommend
 from pipeline.cli.releases import releases
@@ -27,7 +28,7 @@ def cli() -> None:
     """
 
 
-for _command in (simulate, run, serve, recommend, evaluate, runs, releases):
+for _command in (simulate, run, serve, recommend, evaluate, benchmark, runs, releases):
     cli.add_command(_command)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.experiment import ExperimentConfig
 
 config_option = click.option(
-    "--config", "config_name", required=True, help="Experiment: demo, recflow_two_stage, kuairand."
+    "--config", "config_name", required=True, help="Experiment: demo, recflow_two_stage, recflow_three_stage, kuairand."
 )
 smoke_option = click.option("--smoke", is_flag=True, help="The experiment's small variant.")
 set_option = click.option(
@@ -39,8 +39,10 @@ def experiment_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def load_experiment(config_name: str, smoke: bool, overrides: tuple[str, ...] = ()) -> "ExperimentConfig":
-    """Returns the experiment that the options name.
+def load_experiment(
+    config_name: str, smoke: bool, overrides: tuple[str, ...] = (), *, for_benchmark: bool = False
+) -> "ExperimentConfig":
+    """Returns the experiment that the options name; for a benchmark, with what its `benchmark` overrides first.
 
     Raises:
       click.UsageError: an unknown experiment, an unknown key or a value of the wrong type.
@@ -54,7 +56,9 @@ def load_experiment(config_name: str, smoke: bool, overrides: tuple[str, ...] = 
             raise click.UsageError(f"--set expects KEY=VALUE. Received: {override!r}")
         pairs[key] = value
     with one_line_errors():
-        experiment = load(config_name, smoke=smoke).with_overrides(pairs)
+        experiment = load(config_name, smoke=smoke)
+        protocol = experiment.benchmark.overrides if for_benchmark else {}
+        experiment = experiment.with_overrides({**protocol, **pairs})
         experiment.check()
         return experiment
 

@@ -6,18 +6,34 @@ Expect: the paper's joint Recall@10@20 inside the lists is 0.873 for LCRON on th
 Hardware and time: the real logs are hundreds of millions of rows; use a GPU machine.
 
     lcron run --config recflow_two_stage --data RecFlow
+    lcron benchmark --config recflow_two_stage --data RecFlow --methods all --seeds 5    (the paper's Table 2)
     lcron run --config recflow_two_stage --smoke --data LOGS    (LOGS: lcron simulate --config recflow_two_stage)
 """
 
 import dataclasses
 
 from datasets.simulator import SimulatorConfig
+from pipeline.benchmark.config import BenchmarkConfig
 from pipeline.experiment import AdapterConfig, ExperimentConfig
 from pipeline.splits import SplitConfig
 from trainer.config import StageConfig, TrainerConfig
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.gate import Gate
 from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+
+PAPER_PROTOCOL = {
+    # All days but the last, in their order, in one pass at a constant rate; inside the logged lists alone.
+    "splits.eval_days": "0",
+    "trainer.order": "chronological",
+    "trainer.learning_rate_decay": "none",
+    "trainer.loss.catalogue.weight": "0",
+    # DSSM and DIN in the paper's widths.
+    "trainer.stages.0.tower": "dssm",
+    "trainer.stages.0.hidden_units": "128,64",
+    "trainer.stages.0.output_dim": "32",
+    "trainer.stages.1.hidden_units": "128,128,32",
+    "trainer.stages.1.attention_units": "80",
+}
 
 FEATURES = FeatureSpec(
     request=(
@@ -65,6 +81,7 @@ def config() -> ExperimentConfig:
         evaluation=EvaluationConfig(ks=(10, 20, 50, 100), gate=Gate(popularity_factor=1.2)),
         schema_dir="recflow",
         simulation=SimulatorConfig(num_users=40_000, num_items=50_000, num_days=6, requests_per_day=20_000),
+        benchmark=BenchmarkConfig(PAPER_PROTOCOL, max_catalogue_requests=2_000, paper="two_stage"),
     )
 
 

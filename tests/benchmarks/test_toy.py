@@ -10,10 +10,9 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from benchmarks.toy import main
-from benchmarks.toy_cascade import Cascade, Measures, ToyTrainer, measure
+from benchmarks.toy_cascade import Cascade, ToyTrainer, measure
 from benchmarks.toy_methods import REFERENCE
-from benchmarks.toy_report import gap, write_page
-from benchmarks.toy_study import Outcome
+from benchmarks.toy_report import write_page
 from benchmarks.toy_world import (
     CANDIDATE_STAGE,
     GROUND_TRUTH_SIZE,
@@ -101,19 +100,6 @@ def test_training_teaches():
     assert after.retrieval_recall > before.retrieval_recall + 0.1
     assert after.recall > before.recall + 0.1
     assert after.recall >= after.bound
-
-
-def _outcome(*recalls: float) -> Outcome:
-    return Outcome("", 0.1, [Measures(recall, 1.0, 1.0, 0.5, 0.3) for recall in recalls], 1.0)
-
-
-def test_gap_is_a_paired_t_interval():
-    lead = gap(_outcome(0.5, 0.8, 0.6), _outcome(0.4, 0.5, 0.4))  # differences .1, .3, .2
-    assert lead.mean == pytest.approx(0.2)
-    assert lead.margin == pytest.approx(4.303 * 0.1 / 3**0.5)
-    assert lead.sign == 0
-    assert gap(_outcome(0.5, 0.51, 0.5), _outcome(0.4, 0.4, 0.4)).sign == 1
-    assert gap(_outcome(0.4, 0.4, 0.4), _outcome(0.5, 0.51, 0.5)).sign == -1
 
 
 def test_results_keep_the_words_around_them(tmp_path):

@@ -280,3 +280,25 @@ def test_a_day_cut_in_half_is_one_error_and_the_release_still_serves(root, refus
     assert _outcome(root, "").versions == refused.versions
     with release_server(root / "serving", port=0) as server:
         assert server.available_versions("retrieval") == refused.versions
+
+
+def test_methods_are_compared_on_the_data_of_the_pipeline(root, repeated):
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "benchmark", "--config", "demo"]
+    command += ["--smoke", "--data", str(root / "data"), "--root", str(root)]
+    command += ["--methods", "bce,lcron", "--seeds", "1", "--json"]
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    newest = list_runs(root / "metadata.sqlite")[0]
+    assert {each.component: each.state for each in newest.components} == dict.fromkeys(DATA_PART, "cached")
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert list(figures["methods"]) == ["bce", "lcron"]
+    recall = {method: figures["methods"][method]["mean"]["list/recall"] for method in ("bce", "lcron")}
+    assert min(recall.values()) > 0.5  # by chance the funnel of 40, 30 and 20 keeps half of the ground truth
+    assert figures["lead_of_lcron"]["bce"]["mean"] == pytest.approx(recall["lcron"] - recall["bce"])
+    written = {path.name for path in (root / "benchmark").glob("results.*")}
+    assert written == {"results.md", "results.json", "results.svg"}
+
+    again = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert "2 of 2 runs were done before" in again.stdout
+    assert json.loads(again.stdout.splitlines()[-1])["methods"] == figures["methods"]

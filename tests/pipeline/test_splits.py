@@ -21,6 +21,11 @@ def test_no_test_days():
     assert SplitConfig(test_days=0).resolve(DAYS) == {"train": DAYS[:4], "eval": DAYS[4:]}
 
 
+def test_without_evaluation_days_the_last_training_day_watches():
+    splits = SplitConfig(eval_days=0, test_days=2).resolve(DAYS)
+    assert splits == {"train": DAYS[:3], "eval": DAYS[2:3], "test": DAYS[3:]}
+
+
 def test_ranges_are_inclusive_and_leave_days_after_them_out():
     splits = SplitConfig("2024-01-01..2024-01-02", "2024-01-03..2024-01-03", "2024-01-04..2024-01-04")
     assert splits.resolve(DAYS) == {"train": DAYS[:2], "eval": DAYS[2:3], "test": DAYS[3:4]}

@@ -9,22 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from trainer.evaluation.funnel import DELIVERED, EXCLUDED, NOT_IN_CATALOGUE
+from trainer.evaluation.plot_style import GRID, INK, style
 from trainer.evaluation.result import BASELINE, CANDIDATE, EvaluationResult
 from trainer.evaluation.slices import SliceMetrics
 
 _CANDIDATE, _BASELINE, _POPULARITY, _ORACLE = "#2563eb", "#64748b", "#d97706", "#15803d"
-_INK, _GRID = "#334155", "#e2e8f0"
 _FATES = {EXCLUDED: "#cbd5e1", NOT_IN_CATALOGUE: "#94a3b8", DELIVERED: "#16a34a"}
 _LOSSES = ("#dc2626", "#f97316", "#facc15", "#a855f7", "#ec4899")
-_STYLE = {
-    "font.size": 10,
-    "text.color": _INK,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "svg.hashsalt": "evaluation",
-}
+_STYLE = style("evaluation", 10)
 
 
 def recall_plot(result: EvaluationResult) -> str:
@@ -35,9 +27,9 @@ def recall_plot(result: EvaluationResult) -> str:
         ("popularity_ground_truth_without_excluded", "popularity", _POPULARITY, "-", 1.8),
         ("popularity_exposures_without_excluded", "popularity of exposures", _POPULARITY, ":", 1.8),
     ]
-    for name, label, color, style, width in lines:
+    for name, label, color, dashes, width in lines:
         if name in result.curves:
-            axes.plot(result.curve_ks, result.curves[name], style, color=color, linewidth=width, label=label)
+            axes.plot(result.curve_ks, result.curves[name], dashes, color=color, linewidth=width, label=label)
     for k in result.ks:
         low, high = result.intervals[f"recall@{k}"]
         recall = result.metrics[f"recall@{k}"]
@@ -47,11 +39,11 @@ def recall_plot(result: EvaluationResult) -> str:
     if result.oracle:
         ks = [int(name.removeprefix("recall@")) for name in result.oracle]
         axes.plot(ks, list(result.oracle.values()), "D--", color=_ORACLE, markersize=5, label="possible best")
-    axes.axhline(result.metrics["deliverable"], color=_INK, linewidth=1, linestyle=(0, (1, 3)), label="deliverable")
+    axes.axhline(result.metrics["deliverable"], color=INK, linewidth=1, linestyle=(0, (1, 3)), label="deliverable")
     axes.set(xlabel="k, items delivered", ylabel="end-to-end recall@k", ylim=(0, None))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.grid(color=_GRID, linewidth=0.8)
+    axes.grid(color=GRID, linewidth=0.8)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _svg(figure, "Recall at k")
 
@@ -76,7 +68,7 @@ def attribution_plot(result: EvaluationResult) -> str:
                     ha="center",
                     va="center_baseline",
                     fontsize=9,
-                    color=_INK if light else "white",
+                    color=INK if light else "white",
                 )
             left += shares[fate]
     for fate in order:
@@ -95,14 +87,14 @@ def slice_plot(slices: list[SliceMetrics]) -> str:
     for row, part in enumerate(slices):
         axes.barh(row, part.recall, color=_CANDIDATE, alpha=0.85, height=0.66)
         error = [[max(0, part.recall - part.recall_low)], [max(0, part.recall_high - part.recall)]]
-        axes.errorbar(part.recall, row, xerr=error, color=_INK, capsize=2.5, linewidth=1)
+        axes.errorbar(part.recall, row, xerr=error, color=INK, capsize=2.5, linewidth=1)
         label = f"{part.recall:.1%} of {part.num_ground_truth:,}"
         axes.annotate(label, (part.recall_high, row), (6, 0), textcoords="offset points", va="center", fontsize=8.5)
     axes.set(yticks=range(len(slices)), yticklabels=[part.value for part in slices], xlim=(0, None))
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.grid(axis="x", color=_GRID, linewidth=0.8)
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.tick_params(length=0)
     return _svg(figure, f"Recall by {words(slices[0].dimension)}")
 

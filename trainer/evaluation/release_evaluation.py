@@ -10,7 +10,7 @@ from trainer.evaluation.lists import list_metrics
 from trainer.evaluation.manifest import Stage
 from trainer.evaluation.progress import Progress, Report
 from trainer.evaluation.requests import Requests
-from trainer.evaluation.stage_models import StageModels
+from trainer.evaluation.stage_models import load_stage_models
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ def evaluate_release(
     Raises:
       ValueError: if a model cannot be loaded or does not take the requests.
     """
-    models = StageModels(models_dir, stages)
+    models = load_stage_models(models_dir, stages)
     funnel = run_funnel(
         models,
         requests,

@@ -12,24 +12,24 @@ from trainer.evaluation.manifest import Stage
 
 
 class StageModels:
-    """The SavedModels of a release's stages.
+    """The models of a cascade's stages.
 
     Args:
-      models_dir: folder with one SavedModel per stage.
       stages: in funnel order.
+      functions: signatures of each stage by its name, as its SavedModel has them.
+      owner: what has to stay alive for the signatures to work.
 
     Raises:
-      ValueError: if a model cannot be loaded or lacks a signature.
+      ValueError: if a model lacks a signature.
     """
 
-    def __init__(self, models_dir: str, stages: Sequence[Stage]) -> None:
+    def __init__(
+        self, stages: Sequence[Stage], functions: Mapping[str, Mapping[str, Any]], *, owner: Any = None
+    ) -> None:
         self.stages = tuple(stages)
-        self._models = [_load(os.path.join(models_dir, stage.name)) for stage in stages]
-        self._retrieve = _signature(self._models[0], self.stages[0].name, signatures.RETRIEVE_EXAMPLES)
-        self._score = [
-            _signature(model, stage.name, signatures.SCORE_EXAMPLES)
-            for model, stage in zip(self._models, self.stages, strict=True)
-        ]
+        self._owner = owner
+        self._retrieve = _signature(functions, self.stages[0].name, signatures.RETRIEVE_EXAMPLES)
+        self._score = [_signature(functions, stage.name, signatures.SCORE_EXAMPLES) for stage in self.stages]
 
     def retrieve(self, examples: tf.Tensor) -> np.ndarray:
         """Returns the items that the first stage passes on.
@@ -76,6 +76,20 @@ class StageModels:
         return outputs
 
 
+def load_stage_models(models_dir: str, stages: Sequence[Stage]) -> StageModels:
+    """Loads the SavedModels of a release's stages.
+
+    Args:
+      models_dir: folder with one SavedModel per stage.
+      stages: in funnel order.
+
+    Raises:
+      ValueError: if a model cannot be loaded or lacks a signature.
+    """
+    models = {stage.name: _load(os.path.join(models_dir, stage.name)) for stage in stages}
+    return StageModels(stages, {name: model.signatures for name, model in models.items()}, owner=models)
+
+
 def _with_candidates(examples: tf.Tensor, item_ids: np.ndarray) -> tf.Tensor:
     """Gives request examples other candidates.
 
@@ -98,10 +112,10 @@ def _load(model_dir: str) -> Any:
         raise ValueError(f"The SavedModel in {model_dir!r} cannot be loaded: {error}") from error
 
 
-def _signature(model: Any, stage_name: str, signature: str) -> Any:
-    if signature not in model.signatures:
+def _signature(functions: Mapping[str, Mapping[str, Any]], stage_name: str, signature: str) -> Any:
+    if signature not in functions[stage_name]:
         raise ValueError(
             f"The model of stage {stage_name!r} must have the signature {signature!r}. "
-            f"Received: {sorted(model.signatures)}"
+            f"Received: {sorted(functions[stage_name])}"
         )
-    return model.signatures[signature]
+    return functions[stage_name][signature]

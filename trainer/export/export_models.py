@@ -1,6 +1,7 @@
 """The SavedModels of a cascade: one for each stage and the one-call model."""
 
 import os
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -8,7 +9,14 @@ from serving import signatures
 from trainer.cascade_model import CascadeModel
 from trainer.export.request_inputs import Batch, RequestInputs
 from trainer.export.retrieval_index import RetrievalIndex
-from trainer.export.saved_model import Find, Score, recommending_signatures, save_model, scoring_signatures
+from trainer.export.saved_model import (
+    Find,
+    Score,
+    Signatures,
+    recommending_signatures,
+    save_model,
+    scoring_signatures,
+)
 from trainer.export.top_items import top_items
 from trainer.item_lookup import ItemLookup
 
@@ -24,16 +32,10 @@ def export_models(model: CascadeModel, *, request_transform_dir: str, item_ids_p
     """
     inputs = RequestInputs(model.features, request_transform_dir, ItemLookup(item_ids_path))
     index = RetrievalIndex(model)
-    scores = [index.score, *(_stage_score(stage) for stage in model.stages[1:])]
-
-    for stage, score in zip(model.config.stages, scores, strict=True):
-        functions, default = scoring_signatures(score, inputs), signatures.SCORE
-        if stage.name == signatures.RETRIEVAL:
-            functions |= recommending_signatures(
-                index.find, inputs, raw_name=signatures.RETRIEVE, examples_name=signatures.RETRIEVE_EXAMPLES
-            )
-            default = signatures.RETRIEVE
-        save_model(os.path.join(models_dir, stage.name), functions, inputs, default=default)
+    scores = _stage_scores(model, index)
+    for stage, functions in _stage_signatures(model, inputs, index, scores).items():
+        default = signatures.RETRIEVE if stage == signatures.RETRIEVAL else signatures.SCORE
+        save_model(os.path.join(models_dir, stage), functions, inputs, default=default)
 
     capacities = [stage.capacity for stage in model.config.stages]
     functions = recommending_signatures(
@@ -43,6 +45,35 @@ def export_models(model: CascadeModel, *, request_transform_dir: str, item_ids_p
         examples_name=signatures.RECOMMEND_EXAMPLES,
     )
     save_model(os.path.join(models_dir, signatures.CASCADE), functions, inputs, default=signatures.RECOMMEND)
+
+
+def stage_signatures(model: CascadeModel, *, request_transform_dir: str, item_ids_path: str) -> dict[str, Signatures]:
+    """Returns the signatures of each stage's SavedModel by the stage's name, to call them without saving any.
+
+    Args:
+      model: the trained cascade.
+      request_transform_dir: output folder of the requests' Transform.
+      item_ids_path: file of the catalogue's item ids, as `write_item_ids` makes it.
+    """
+    inputs = RequestInputs(model.features, request_transform_dir, ItemLookup(item_ids_path))
+    index = RetrievalIndex(model)
+    return _stage_signatures(model, inputs, index, _stage_scores(model, index))
+
+
+def _stage_signatures(
+    model: CascadeModel, inputs: RequestInputs, index: RetrievalIndex, scores: Sequence[Score]
+) -> dict[str, Signatures]:
+    by_stage = {
+        stage.name: scoring_signatures(score, inputs) for stage, score in zip(model.config.stages, scores, strict=True)
+    }
+    by_stage[signatures.RETRIEVAL] |= recommending_signatures(
+        index.find, inputs, raw_name=signatures.RETRIEVE, examples_name=signatures.RETRIEVE_EXAMPLES
+    )
+    return by_stage
+
+
+def _stage_scores(model: CascadeModel, index: RetrievalIndex) -> list[Score]:
+    return [index.score, *(_stage_score(stage) for stage in model.stages[1:])]
 
 
 def _stage_score(stage: tf.keras.layers.Layer) -> Score:

@@ -11,13 +11,13 @@ from trainer.evaluation.manifest import read_outline
 from trainer.evaluation.pairs import NOWHERE
 from trainer.evaluation.progress import Progress
 from trainer.evaluation.requests import read_requests
-from trainer.evaluation.stage_models import StageModels
+from trainer.evaluation.stage_models import load_stage_models
 
 SILENT = Progress(None, "", 0)
 
 
 def run(world: dict, models_dir: str) -> Funnel:
-    models = StageModels(models_dir, read_outline(models_dir).stages)
+    models = load_stage_models(models_dir, read_outline(models_dir).stages)
     catalogue = read_catalogue(world["catalogue_files"])
     requests = read_requests(world["request_files"], catalogue, ground_truth_stage=3, batch_size=3)
     return run_funnel(models, requests, catalogue, batch_size=3, progress=SILENT)

@@ -1,4 +1,4 @@
-"""Where the figures of a benchmark come from."""
+"""Where measured figures come from."""
 
 import datetime
 import importlib.metadata
@@ -11,20 +11,20 @@ from pathlib import Path
 from components.cascade_trainer.provenance import git_commit
 
 
-def provenance(module: str, seed: int) -> dict[str, str]:
+def provenance(program: str, seed: str) -> dict[str, str]:
     """Returns commit, day, hardware, versions, seed and command of this process, in words.
 
     Args:
-      module: that was started, such as `"benchmarks.losses"`.
-      seed: of everything random.
+      program: that was started, such as `"lcron"` or `"python -m benchmarks.losses"`.
+      seed: of everything random, or what seeds there are.
     """
     return {
         "commit": git_commit() or "unknown",
         "date": datetime.date.today().isoformat(),
         "hardware": f"{_processor()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB",
         "software": f"TensorFlow {importlib.metadata.version('tensorflow')}, Python {platform.python_version()}",
-        "seed": str(seed),
-        "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
+        "seed": seed,
+        "command": f"{program} {shlex.join(sys.argv[1:])}",
     }
 
 

@@ -1,4 +1,4 @@
-"""How the benchmarks' pictures look."""
+"""How pictures look."""
 
 INK, GRID = "#334155", "#e2e8f0"
 
