@@ -28,7 +28,7 @@ class Lead:
         return int(np.sign(self.mean)) if abs(self.mean) > self.margin else 0
 
 
-def lead(ours: Sequence[float], theirs: Sequence[float]) -> Lead:
+def lead(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Lead:
     """Compares two methods on the same seeds by a paired t-test.
 
     Args:
