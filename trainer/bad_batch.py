@@ -7,6 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from trainer.batches import RequestBatches
+from trainer.input import example_batches
 from trainer.preprocessing import REQUEST_ID
 
 
@@ -25,7 +26,7 @@ def write_bad_batch(folder: Path, batches: RequestBatches, step: int, files: Seq
     epoch, step_of_epoch = divmod(step, batches.num_steps)
     wanted = tf.constant(batches.indices(epoch, step_of_epoch), tf.int64)
     spec = {REQUEST_ID: tf.io.FixedLenFeature([], tf.string)}
-    examples = tf.data.TFRecordDataset(list(files), compression_type="GZIP").enumerate()
+    examples = example_batches(files).unbatch().enumerate()
     picked = examples.filter(lambda index, _: tf.reduce_any(index == wanted))
     ids = [tf.io.parse_single_example(example, spec)[REQUEST_ID].numpy().decode() for _, example in picked]
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ class RequestBatches:
     a step goes on with that very step's requests.
 
     Args:
-      requests: of `read_requests`.
+      requests: of `packed_requests` or `read_requests`.
       batch_size: requests per batch; the last batch of an epoch may be smaller.
       shuffle_seed: shuffles all requests anew for every epoch; `None` keeps their order.
       order: `"chronological"` shuffles within days and keeps the days in order.
@@ -34,8 +34,7 @@ class RequestBatches:
         self._batch_size = batch_size
         self._shuffle_seed = shuffle_seed
         self._days = requests[REQUEST_DAY] if order == "chronological" else None
-        with tf.device("/cpu:0"):
-            self._columns = {name: tf.constant(values) for name, values in requests.items() if name != REQUEST_DAY}
+        self._columns = {name: values for name, values in requests.items() if name != REQUEST_DAY}
 
     @property
     def element_spec(self) -> dict[str, tf.TensorSpec]:
@@ -51,14 +50,29 @@ class RequestBatches:
 
     def indices(self, epoch: int, step: int) -> np.ndarray:
         """Returns the requests of one batch; step and epoch count from 0."""
-        return self.order(epoch)[step * self._batch_size : (step + 1) * self._batch_size]
+        return self._batch(self.order(epoch), step)
 
     def epoch(self, epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
-        """Returns the batches of an epoch from a step on, dictionaries of tensors `[batch_size, ...]`."""
-        order = self.order(epoch)[first_step * self._batch_size :]
-        return (
-            tf.data.Dataset.from_tensor_slices(order)
-            .batch(self._batch_size)
-            .map(lambda index: {name: tf.gather(values, index) for name, values in self._columns.items()})
-            .prefetch(tf.data.AUTOTUNE)
-        )
+        """Returns the batches of an epoch from a step on, dictionaries of tensors `[batch_size, ...]`.
+
+        They are gathered ahead of their steps, in a thread of their own.
+        """
+        order, spec = self.order(epoch), self.element_spec
+
+        def gather(step: np.ndarray) -> list[np.ndarray]:
+            index = self._batch(order, int(step))
+            ascending = np.sort(index)  # the order in which a disk is read best
+            place = np.searchsorted(ascending, index)
+            return [values[ascending][place] for values in self._columns.values()]
+
+        def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
+            arrays = tf.numpy_function(gather, [step], [column.dtype for column in spec.values()], stateful=False)
+            return {
+                name: tf.ensure_shape(array, column.shape)
+                for (name, column), array in zip(spec.items(), arrays, strict=True)
+            }
+
+        return tf.data.Dataset.range(first_step, self.num_steps).map(batch).prefetch(tf.data.AUTOTUNE)
+
+    def _batch(self, order: np.ndarray, step: int) -> np.ndarray:
+        return order[step * self._batch_size : (step + 1) * self._batch_size]

@@ -1,8 +1,10 @@
 """Transformed examples as the arrays and batches that the model trains on."""
 
 import dataclasses
+import functools
 import itertools
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -25,10 +27,28 @@ from trainer.request_batch import (
 )
 
 Requests = dict[str, np.ndarray]
-"""A whole split in memory: the training batch of every request, `[num_requests, ...]` by key."""
+"""A whole split, in memory or mapped from a file: the training batch of every request, `[num_requests, ...]` by key."""
 
 _PARSE_BATCH_SIZE = 1024
+_NUM_PARALLEL_FILES = 16  # not the number of cores: the order of the requests depends on it
+_TFRECORD_BYTES = 16  # that a TFRecord file holds for each record beside the record
 _LOWEST = tf.float32.min
+_NUM_BYTES = "num_bytes"
+
+
+@dataclasses.dataclass(frozen=True)
+class ParsedBatch:
+    """Some requests of a split.
+
+    Args:
+      requests: their arrays, `[batch_size, ...]` by key.
+      misses: how many of their items the catalogue lacks.
+      num_bytes: that they take in the TFRecord files, before compression.
+    """
+
+    requests: Requests
+    misses: CatalogueMisses
+    num_bytes: int
 
 
 def read_item_table(files: Sequence[str], features: tuple[EncodedFeature, ...]) -> ItemTable:
@@ -47,7 +67,8 @@ def read_item_table(files: Sequence[str], features: tuple[EncodedFeature, ...]) 
     """
     spec = {feature.name: tf.io.FixedLenFeature([], tf.int64) for feature in features}
     spec[signatures.ITEM_ID] = tf.io.FixedLenFeature([], tf.string)
-    columns = _read(files, lambda examples: tf.io.parse_example(examples, spec))
+    examples = example_batches(files).map(lambda batch: tf.io.parse_example(batch, spec), tf.data.AUTOTUNE)
+    columns = _concatenate(list(examples.as_numpy_iterator()))
     if not columns:
         raise ValueError(f"The catalogue must hold at least one item. Received: none in {list(files)}")
     item_ids = columns[signatures.ITEM_ID]
@@ -63,13 +84,32 @@ def read_item_table(files: Sequence[str], features: tuple[EncodedFeature, ...]) 
     return ItemTable(tuple(item_ids), encoded, features)
 
 
-def read_requests(
+def example_batches(files: Sequence[str]) -> tf.data.Dataset:
+    """Reads serialized examples, several files at a time.
+
+    Args:
+      files: gzipped TFRecord files.
+
+    Returns:
+      Batches of strings `[B]`. Their order, in turns from several files, is the same each time, on any machine.
+    """
+
+    def read(file: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(file, compression_type="GZIP").batch(_PARSE_BATCH_SIZE)
+
+    names = tf.data.Dataset.from_tensor_slices(tf.constant(list(files), tf.string))
+    return names.interleave(
+        read, cycle_length=_NUM_PARALLEL_FILES, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+    )
+
+
+def parse_requests(
     files: Sequence[str],
     features: FeatureSpec,
     request_features: Sequence[EncodedFeature],
     item_ids: Sequence[bytes],
-) -> tuple[Requests, CatalogueMisses]:
-    """Parses transformed requests, once, into memory.
+) -> Iterator[ParsedBatch]:
+    """Parses transformed requests, on all cores and never many at a time.
 
     Lists longer than `FeatureSpec` allows are cut: a history to its latest events, candidates to the best by
     label in the order of the log.
@@ -80,9 +120,9 @@ def read_requests(
       request_features: the encoded request features.
       item_ids: ids of the catalogue; item i has row i + 1.
 
-    Returns:
+    Yields:
       The arrays of the training batch (`docs/architecture.md`, "Training batch") and the days of the requests, in the
-      order of the files, and how many of the logged items the catalogue lacks.
+      order of `example_batches`.
 
     Raises:
       ValueError: there is no request.
@@ -102,17 +142,40 @@ def read_requests(
     }
     spec |= {name: tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64) for name, dtype in lists.items()}
 
-    def parse(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+    def parse(examples: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         parsed = tf.io.parse_example(examples, spec)
         batch = {name: tf.cast(parsed[name], tf.int32) for name in scalars}
-        batch |= history_batch(parsed, features, table.lookup)
-        return batch | _candidate_batch(parsed, features, table.lookup) | _count_misses(parsed, table.lookup)
+        batch |= history_batch(parsed, features, table.lookup) | _candidate_batch(parsed, features, table.lookup)
+        num_bytes = tf.reduce_sum(tf.cast(tf.strings.length(examples), tf.int64) + _TFRECORD_BYTES)
+        return batch, _count_misses(parsed, table.lookup) | {_NUM_BYTES: num_bytes}
 
-    requests = _read(files, parse)
-    if not requests:
+    is_empty = True
+    parsed_batches = example_batches(files).map(parse, tf.data.AUTOTUNE, deterministic=True)
+    for requests, counts in parsed_batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+        is_empty = False
+        num_bytes = int(counts.pop(_NUM_BYTES))
+        misses = CatalogueMisses(**{name: int(count) for name, count in counts.items()})
+        yield ParsedBatch(requests, misses, num_bytes)
+    if is_empty:
         raise ValueError(f"The requests must be at least one. Received: none in {list(files)}")
-    counts = {field.name: int(requests.pop(field.name).sum()) for field in dataclasses.fields(CatalogueMisses)}
-    return requests, CatalogueMisses(**counts)
+
+
+def read_requests(
+    files: Sequence[str],
+    features: FeatureSpec,
+    request_features: Sequence[EncodedFeature],
+    item_ids: Sequence[bytes],
+) -> tuple[Requests, CatalogueMisses]:
+    """Parses transformed requests into memory.
+
+    Takes what `parse_requests` takes, and raises what it raises.
+
+    Returns:
+      The arrays of all requests, and how many of the logged items the catalogue lacks.
+    """
+    parts = list(parse_requests(files, features, request_features, item_ids))
+    misses = functools.reduce(operator.add, (part.misses for part in parts))
+    return _concatenate([part.requests for part in parts]), misses
 
 
 def _candidate_batch(
@@ -151,16 +214,14 @@ def _candidate_batch(
 def _count_misses(
     parsed: dict[str, tf.RaggedTensor], item_rows: Callable[[tf.Tensor], tf.Tensor]
 ) -> dict[str, tf.Tensor]:
-    """The fields of `CatalogueMisses`, int64 `[B]` each."""
+    """The fields of `CatalogueMisses`, int64 scalars."""
     counts = {}
     for kind, name in (("candidates", signatures.CANDIDATE_ITEM_ID), ("history_items", signatures.HISTORY_ITEM_ID)):
-        row = tf.ragged.map_flat_values(item_rows, parsed[name])
-        counts[f"num_{kind}"] = row.row_lengths()
-        counts[f"num_unknown_{kind}"] = tf.reduce_sum(tf.cast(row == 0, tf.int64), axis=1)
+        row = item_rows(parsed[name].flat_values)
+        counts[f"num_{kind}"] = tf.size(row, tf.int64)
+        counts[f"num_unknown_{kind}"] = tf.math.count_nonzero(row == 0)
     return counts
 
 
-def _read(files: Sequence[str], parse: Callable[[tf.Tensor], dict[str, tf.Tensor]]) -> dict[str, np.ndarray]:
-    examples = tf.data.TFRecordDataset(list(files), compression_type="GZIP", num_parallel_reads=None)
-    parts = list(examples.batch(_PARSE_BATCH_SIZE).map(parse, tf.data.AUTOTUNE, deterministic=True).as_numpy_iterator())
+def _concatenate(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}

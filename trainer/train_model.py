@@ -17,12 +17,14 @@ from trainer.config import TrainerConfig
 from trainer.fit import fit
 from trainer.input import Requests
 from trainer.losses.config import CatalogueLossConfig
-from trainer.request_batch import CANDIDATE_ITEM, empty_batch
+from trainer.request_batch import CANDIDATE_ITEM, GROUND_TRUTH, LABELS, WHERE, empty_batch
 from trainer.training_data import TrainingData
 from trainer.training_record import WarmStartRecord
 from trainer.warm_start import warm_start
 
 BEST_METRIC = "val_end_to_end_recall"
+
+_BLOCK_SIZE = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,8 +115,12 @@ def item_log_frequency(requests: Requests, num_items: int, loss: CatalogueLossCo
     Returns:
       float64 `[num_items + 1]`.
     """
-    positives = requests[CANDIDATE_ITEM][positive_weight(loss, requests).numpy() > 0]
-    counts = np.bincount(positives, minlength=num_items + 1)
+    names = (CANDIDATE_ITEM, WHERE, LABELS, GROUND_TRUTH)
+    counts = np.zeros(num_items + 1, np.int64)
+    for start in range(0, len(requests[CANDIDATE_ITEM]), _BLOCK_SIZE):  # the split may be larger than memory
+        block = {name: requests[name][start : start + _BLOCK_SIZE] for name in names}
+        positives = block[CANDIDATE_ITEM][positive_weight(loss, block).numpy() > 0]
+        np.add.at(counts, positives, 1)
     with np.errstate(divide="ignore"):
         return np.log(counts / max(counts.sum(), 1))
 

@@ -31,6 +31,7 @@ def train(
     output_dir: str,
     log_dir: str,
     checkpoint_dir: str | None = None,
+    packed_dir: str | None = None,
     source_hash: str = "",
     warm_start_dir: str | None = None,
     report: Report | None = None,
@@ -53,6 +54,8 @@ def train(
       log_dir: folder of the TensorBoard logs.
       checkpoint_dir: local folder of the checkpoints of unfinished runs, which each have a folder of their own in it;
         a run that is over removes its own. `None` saves none.
+      packed_dir: local folder of packed requests: both splits are parsed to disk once, and found there by every later
+        run on the same data. `None` parses them into memory.
       source_hash: of the code that runs; checkpoints of other code are not used.
       warm_start_dir: the cascade's SavedModel of an earlier release, `<candidate>/models/cascade` or
         `<serving base>/cascade/<version>`, to start from. `None` starts from random weights.
@@ -66,6 +69,7 @@ def train(
       DivergedError: the loss became infinite or not a number. The message names a file with the ids of the requests
         of that step, in the folder of the run's checkpoints (of the logs where there are none).
       CheckpointError: a checkpoint could not be written.
+      PackedRequestsError: the packed requests could not be written.
     """
     report = report or (lambda line: None)
     data = read_training_data(
@@ -75,6 +79,7 @@ def train(
         train_files=train_files,
         eval_files=eval_files,
         catalogue_files=catalogue_files,
+        packed_dir=packed_dir,
         report=report,
     )
     store = None

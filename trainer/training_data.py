@@ -11,6 +11,7 @@ from trainer.catalogue_misses import CatalogueMisses
 from trainer.features import EncodedFeature, FeatureSpec
 from trainer.input import Requests, read_item_table, read_requests
 from trainer.item_table import ItemTable
+from trainer.packed.packed_requests import packed_requests
 from trainer.preprocessing import encoded_features
 from trainer.request_batch import CANDIDATE_ITEM
 from trainer.warm_start import Vocabularies, vocabularies
@@ -18,7 +19,7 @@ from trainer.warm_start import Vocabularies, vocabularies
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """Parsed examples and what Transform knows about them; several runs can share them.
+    """What the examples hold and what Transform knows about them; several runs can share it.
 
     Args:
       features: the declared features.
@@ -59,20 +60,26 @@ def read_training_data(
     train_files: Sequence[str],
     eval_files: Sequence[str],
     catalogue_files: Sequence[str],
+    packed_dir: str | None = None,
     report: Report,
 ) -> TrainingData:
-    """Parses the examples of a training run into memory; `trainer.training.train` says what the arguments are.
+    """Reads the examples of a training run; `trainer.training.train` says what the arguments are.
 
     Raises:
       ValueError: the examples do not fit the features, or a split is empty.
+      PackedRequestsError: the packed requests could not be written.
     """
     start_s = time.monotonic()
     request_transform = tft.TFTransformOutput(request_transform_dir)
     item_transform = tft.TFTransformOutput(catalogue_transform_dir)
     request_features = encoded_features(request_transform, features.request)
     item_table = read_item_table(catalogue_files, encoded_features(item_transform, features.item))
+    layout = (features, request_features, item_table.item_ids)
     (train_requests, train_misses), (eval_requests, eval_misses) = (
-        read_requests(files, features, request_features, item_table.item_ids) for files in (train_files, eval_files)
+        read_requests(files, *layout)
+        if packed_dir is None
+        else packed_requests(packed_dir, name, files, *layout, report=report)
+        for name, files in (("training requests", train_files), ("evaluation requests", eval_files))
     )
     data = TrainingData(
         features=features,

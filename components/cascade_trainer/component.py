@@ -18,6 +18,7 @@ class CascadeTrainerSpec(ComponentSpec):
       trainer: JSON of the `TrainerConfig`.
       features: JSON of the `FeatureSpec`.
       checkpoint_dir: folder of the checkpoints of unfinished runs, the same for all executions.
+      packed_dir: folder of the packed requests, the same for all executions.
       warm_start: `""`, `"last_release"`, or the folder of a candidate release or a cascade's SavedModel.
       serving_base: folder that releases are pushed to.
       source_hash: of the code that runs.
@@ -37,6 +38,7 @@ class CascadeTrainerSpec(ComponentSpec):
         "trainer": ExecutionParameter(type=str),
         "features": ExecutionParameter(type=str),
         "checkpoint_dir": ExecutionParameter(type=str),
+        "packed_dir": ExecutionParameter(type=str),
         "warm_start": ExecutionParameter(type=str),
         "serving_base": ExecutionParameter(type=str),
         "source_hash": ExecutionParameter(type=str),
@@ -67,6 +69,7 @@ class CascadeTrainer(BaseComponent):
       trainer: JSON of the `TrainerConfig`.
       features: JSON of the `FeatureSpec`.
       checkpoint_dir: folder of the checkpoints of unfinished runs, outside of the artifacts.
+      packed_dir: folder of the packed requests, outside of the artifacts.
       warm_start: what to start from: `""` for random weights, `"last_release"` for the newest in `serving_base`, or the
         folder of a candidate release or a cascade's SavedModel.
       serving_base: folder that releases are pushed to.
@@ -87,6 +90,7 @@ class CascadeTrainer(BaseComponent):
         trainer: str,
         features: str,
         checkpoint_dir: str,
+        packed_dir: str,
         warm_start: str,
         serving_base: str,
         source_hash: str,
@@ -99,6 +103,7 @@ class CascadeTrainer(BaseComponent):
             trainer=trainer,
             features=features,
             checkpoint_dir=checkpoint_dir,
+            packed_dir=packed_dir,
             warm_start=warm_start,
             serving_base=serving_base,
             source_hash=source_hash,

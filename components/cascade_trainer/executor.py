@@ -32,6 +32,7 @@ class Executor(BaseExecutor):
           ReleaseError: the manifest of the last release is damaged.
           DivergedError: the loss became infinite or not a number.
           CheckpointError: a checkpoint could not be written.
+          PackedRequestsError: the packed requests could not be written.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         release = artifact_utils.get_single_instance(output_dict["release"])
@@ -49,6 +50,7 @@ class Executor(BaseExecutor):
             output_dir=release.uri,
             log_dir=artifact_utils.get_single_uri(output_dict["model_run"]),
             checkpoint_dir=exec_properties["checkpoint_dir"],
+            packed_dir=exec_properties["packed_dir"],
             source_hash=exec_properties["source_hash"],
             warm_start_dir=warm_start_dir,
             report=report,

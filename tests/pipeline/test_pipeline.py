@@ -90,6 +90,7 @@ def test_best_possible_recall_is_that_of_the_judging_days(components, data_dir):
 def test_training_knows_where_its_checkpoints_are_and_what_it_starts_from(components, tmp_path):
     properties = components()["CascadeTrainer"].exec_properties
     assert properties["checkpoint_dir"] == str(tmp_path / "root" / "checkpoints")
+    assert properties["packed_dir"] == str(tmp_path / "root" / "packed")
     assert (properties["warm_start"], properties["serving_base"]) == ("", str(tmp_path / "serving"))
     warm = components(EXPERIMENT.with_overrides({"warm_start": "last_release"}))
     assert warm["CascadeTrainer"].exec_properties["warm_start"] == "last_release"

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from trainer.batches import RequestBatches
 
@@ -42,3 +43,31 @@ def test_in_chronological_order_each_day_is_shuffled_on_its_own():
     assert days[first].tolist() == days[second].tolist() == sorted(days)
     assert first.tolist() != second.tolist()
     assert set(batches.element_spec) == set(REQUESTS)
+
+
+def test_the_order_is_the_permutation_of_the_epoch():
+    batches = RequestBatches(REQUESTS, 4, shuffle_seed=1)
+    order = np.random.default_rng([1, 2]).permutation(10).tolist()
+    assert users(batches, 2) == [order[:4], order[4:8], order[8:]]
+
+
+def test_columns_may_be_views_of_records_on_the_disk(tmp_path):
+    records = np.zeros(10, [("user", np.int64), ("candidate_item", np.int32, 2), ("where", bool, 2), ("label", "f4")])
+    records["user"] = np.arange(10)
+    records["candidate_item"] = np.arange(20).reshape(10, 2)
+    records["where"] = records["candidate_item"] % 3 == 0
+    records["label"] = np.arange(10) / 2
+    records.tofile(tmp_path / "records")
+    mapped = np.memmap(tmp_path / "records", records.dtype, "r")
+    batches = RequestBatches({name: mapped[name] for name in records.dtype.names}, 4, shuffle_seed=1)
+    assert batches.element_spec == {
+        "user": tf.TensorSpec([None], tf.int64),
+        "candidate_item": tf.TensorSpec([None, 2], tf.int32),
+        "where": tf.TensorSpec([None, 2], tf.bool),
+        "label": tf.TensorSpec([None], tf.float32),
+    }
+    dataset = batches.epoch(3, 1)
+    assert dataset.element_spec == batches.element_spec
+    for step, batch in enumerate(dataset, start=1):
+        for name, values in batch.items():
+            np.testing.assert_array_equal(values, records[name][batches.indices(3, step)], strict=True)

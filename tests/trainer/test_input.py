@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import tensorflow as tf
 
 from trainer.catalogue_misses import CatalogueMisses
 from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
-from trainer.input import read_item_table, read_requests
+from trainer.input import parse_requests, read_item_table, read_requests
 
 ITEM_IDS = (b"a", b"b", b"c", b"d", b"e")
 FEATURES = FeatureSpec(
@@ -139,6 +140,19 @@ def test_items_that_the_catalogue_lacks_are_counted_before_any_cut(tmp_path):
 )
 def test_misses_are_true_if_any_item_is_missed(misses, any_missed):
     assert bool(CatalogueMisses(*misses)) == any_missed
+
+
+def test_files_are_read_in_turns_and_each_time_in_the_same_order(tmp_path):
+    files = []
+    for number, users in enumerate([range(1500), range(1500, 1503), range(1503, 3000)]):
+        files += write(tmp_path / f"{number}.gz", [candidates(b"a", [0], user=[user]) for user in users])
+    expected = [*range(1024), *range(1500, 1503), *range(1503, 2527), *range(1024, 1500), *range(2527, 3000)]
+    for _ in range(2):
+        requests, misses = read_requests(files, FEATURES, (USER,), ITEM_IDS)
+        assert requests["user"].tolist() == expected
+    assert misses.num_candidates == 3000
+    sizes = [part.num_bytes for part in parse_requests(files, FEATURES, (USER,), ITEM_IDS)]
+    assert sum(sizes) == sum(len(gzip.decompress(Path(file).read_bytes())) for file in files)
 
 
 def test_no_requests_are_refused(tmp_path):

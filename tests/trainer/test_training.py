@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from trainer.callbacks.finite_loss import DivergedError
 from trainer.candidate import read_manifest
+from trainer.input import example_batches
 from trainer.losses.config import CatalogueLossConfig, LossConfig, RankingConfig
 from trainer.train_model import item_log_frequency
 from trainer.training import train
@@ -25,6 +26,7 @@ def second_run(candidate_dir, transformed_data, tmp_path_factory):
         manifest.features,
         output_dir=str(folder / "release"),
         log_dir=str(folder / "logs"),
+        packed_dir=str(folder / "packed"),
         report=lines.append,
         **transformed_data.training_arguments(),
     )
@@ -52,13 +54,17 @@ def test_lines_tell_what_happens(second_run, transformed_data):
     requests = transformed_data.train_requests + transformed_data.eval_requests
     folder, record, lines = second_run
     text = "\n".join(lines)
-    assert lines[0].startswith("read 80 training and 20 evaluation requests, 60 items in ")
+    assert [line.partition(" in ")[0] for line in lines[:2]] == [
+        "packed 80 training requests",
+        "packed 20 evaluation requests",
+    ]
+    assert lines[2].startswith("read 80 training and 20 evaluation requests, 60 items in ")
     num_history_items, num_candidates = (
         sum(len(tf.train.Example.FromString(request).features.feature[name].bytes_list.value) for request in requests)
         for name in ("history_item_id", "candidate_item_id")
     )
     expected = f"10 of {num_candidates} candidates and 0 of {num_history_items} history items are not in the catalogue"
-    assert lines[1] == expected
+    assert lines[3] == expected
     assert str(record.catalogue_misses) == expected
     assert f"{record.num_parameters:,}" in text
     assert "epoch 2/2: loss " in text
@@ -88,7 +94,7 @@ def test_tensorboard_has_every_curve(second_run):
 
 def test_release_is_complete(second_run):
     folder, _, _ = second_run
-    assert sorted(path.name for path in folder.iterdir()) == ["logs", "release"]
+    assert sorted(path.name for path in folder.iterdir()) == ["logs", "packed", "release"]
     assert sorted(path.name for path in (folder / "release" / "models").iterdir()) == [
         "cascade",
         "ranking",
@@ -133,7 +139,7 @@ def test_a_run_that_diverges_names_the_requests_of_the_step(transformed_data, ca
     with pytest.raises(DivergedError, match=r"Training diverged: .* at step 2\. .* \(now .*e\+3[78]\)") as caught:
         train(config, manifest.features, **transformed_data.training_arguments(), **folders)
     path = Path(re.search(r"The ids of that step's requests are in (.*bad_batch_2\.json)$", str(caught.value))[1])
-    source = tf.data.TFRecordDataset(transformed_data.train_files, compression_type="GZIP")
+    source = example_batches(transformed_data.train_files).unbatch()
     ids = [
         tf.train.Example.FromString(record).features.feature["request_id"].bytes_list.value[0].decode()
         for record in source.as_numpy_iterator()

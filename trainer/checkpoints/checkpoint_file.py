@@ -1,6 +1,5 @@
 """One checkpoint: a file that appears whole or not at all, and is refused if a byte of it has changed."""
 
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ import numpy as np
 
 from trainer.checkpoints.run_state import RunState
 from trainer.config_json import from_json, to_json
+from trainer.whole_file import whole_file
 
 _STATE = "state"
 
@@ -20,11 +20,6 @@ class CheckpointError(RuntimeError):
 
 class DamagedCheckpointError(ValueError):
     """A checkpoint cannot be read, or is not what was written."""
-
-
-def temporary_path(path: Path) -> Path:
-    """Returns where a checkpoint is while it is being written."""
-    return path.with_name(f".{path.name}.tmp")
 
 
 def write_checkpoint(path: Path, state: RunState, arrays: Mapping[str, np.ndarray]) -> None:
@@ -38,22 +33,9 @@ def write_checkpoint(path: Path, state: RunState, arrays: Mapping[str, np.ndarra
     Raises:
       OSError: the disk is full, or the folder cannot be written to. What was at `path` before is still there.
     """
-    temporary = temporary_path(path)
     text = np.frombuffer(to_json(state).encode(), np.uint8)
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **{_STATE: text}, **arrays)  # a zip file: it holds a CRC of each array
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # without it a power cut can undo the renaming
-    finally:
-        os.close(folder)
+    with whole_file(path) as file:
+        np.savez(file, **{_STATE: text}, **arrays)  # a zip file: it holds a CRC of each array
 
 
 def read_checkpoint(path: Path) -> tuple[RunState, dict[str, np.ndarray]]:

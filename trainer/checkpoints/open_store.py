@@ -7,11 +7,11 @@ from pathlib import Path
 import tensorflow as tf
 
 from trainer.checkpoints.config import CheckpointConfig
-from trainer.checkpoints.fingerprint import Fingerprint, files_hash
 from trainer.checkpoints.store import CheckpointStore
 from trainer.config import TrainerConfig
 from trainer.config_json import to_json
 from trainer.features import EncodedFeature, FeatureSpec
+from trainer.fingerprint import Fingerprint, files_hash
 
 
 def open_store(
@@ -45,4 +45,8 @@ def open_store(
             "tensorflow": tf.__version__,
         }
     )
-    return CheckpointStore(fingerprint.folder(Path(base), report), config.checkpoints.num_kept)
+
+    def report_change(names: Sequence[str]) -> None:
+        report(f"starts anew: the last checkpoints in {base} are of another run, other in {', '.join(names)}")
+
+    return CheckpointStore(fingerprint.folder(Path(base), report_change), config.checkpoints.num_kept)

@@ -12,10 +12,10 @@ from trainer.checkpoints.checkpoint_file import (
     CheckpointError,
     DamagedCheckpointError,
     read_checkpoint,
-    temporary_path,
     write_checkpoint,
 )
 from trainer.checkpoints.run_state import RunState
+from trainer.whole_file import left_overs
 
 
 class CheckpointStore:
@@ -30,7 +30,7 @@ class CheckpointStore:
         self.folder = folder
         self._num_kept = num_kept
         folder.mkdir(parents=True, exist_ok=True)
-        for left_over in folder.glob(temporary_path(Path("*")).name):
+        for left_over in left_overs(folder / "*"):
             left_over.unlink()
 
     def paths(self) -> list[Path]:

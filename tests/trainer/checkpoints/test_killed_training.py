@@ -60,7 +60,7 @@ def killed(transformed_data, tmp_path_factory):
 
 
 def _folders(folder: Path) -> dict[str, str]:
-    return {f"{name}_dir": str(folder / name) for name in ("output", "log", "checkpoint")}
+    return {f"{name}_dir": str(folder / name) for name in ("output", "log", "checkpoint", "packed")}
 
 
 def test_children_died_and_left_half_written_checkpoints(killed):

@@ -12,7 +12,9 @@ CONFIG, FEATURES = TrainerConfig(), FeatureSpec()
 
 @pytest.fixture
 def opened(tmp_path):
-    def opened(config=CONFIG, features=FEATURES, cardinality=5, content=b"a", source_hash="s"):
+    def opened(
+        config=CONFIG, features=FEATURES, cardinality=5, content=b"a", source_hash="s", report=lambda line: None
+    ):
         path = tmp_path / "requests.gz"
         path.write_bytes(content)
         store = open_store(
@@ -22,7 +24,7 @@ def opened(tmp_path):
             encoded_features=[EncodedFeature("user", cardinality, 4)],
             files={"requests": [str(path)]},
             source_hash=source_hash,
-            report=lambda line: None,
+            report=report,
         )
         return store.folder
 
@@ -46,3 +48,13 @@ def test_whatever_changes_what_is_learned_makes_another_run(opened, change):
 def test_how_often_the_state_is_saved_does_not(opened):
     config = dataclasses.replace(CONFIG, checkpoints=CheckpointConfig(interval_steps=3, num_kept=5))
     assert opened(config=config) == opened()
+
+
+def test_a_run_that_starts_anew_is_told_why(opened, tmp_path):
+    opened()
+    lines: list[str] = []
+    opened(content=b"b", source_hash="t", report=lines.append)
+    expected = (
+        f"starts anew: the last checkpoints in {tmp_path}/checkpoints are of another run, other in requests, source"
+    )
+    assert lines == [expected]

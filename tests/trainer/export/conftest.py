@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 from trainer.candidate import load_model
 from trainer.cascade_model import CascadeModel
 from trainer.features import FeatureSpec
-from trainer.input import read_requests
+from trainer.input import example_batches, read_requests
 from trainer.preprocessing import encoded_features, missing_value
 
 Signature = Callable[..., dict[str, tf.Tensor]]
@@ -41,7 +41,7 @@ def keras_reference(candidate_dir: Path, transformed_data: Any) -> KerasReferenc
     features = transformed_data.features
     request_features = encoded_features(transform_output, features.request)
     batch, _ = read_requests(transformed_data.eval_files, features, request_features, model.item_table.item_ids)
-    examples = tf.data.TFRecordDataset(transformed_data.eval_files, "GZIP").as_numpy_iterator()
+    examples = example_batches(transformed_data.eval_files).unbatch().as_numpy_iterator()
     position = {_request_id(example): index for index, example in enumerate(examples)}
     order = [position[_request_id(example)] for example in transformed_data.eval_requests]
     return KerasReference(model, {name: values[order] for name, values in batch.items()}, model.item_table.item_ids)

@@ -1,15 +1,16 @@
-"""What makes a training run the same run, so that no checkpoint is taken for another's."""
+"""What decides the content of a folder, so that checkpoints and packed requests are never taken for others'."""
 
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import tensorflow as tf
+
+from trainer.whole_file import whole_file
 
 _PARTS = "run.json"
 _BLOCK_BYTES = 1 << 20
@@ -18,7 +19,7 @@ _ABANDONED_S = 14 * 24 * 3600.0
 
 @dataclasses.dataclass(frozen=True)
 class Fingerprint:
-    """The things that decide what a training run learns.
+    """The things that decide what a training run learns, or what its packed input is.
 
     Args:
       parts: text of each by name.
@@ -31,12 +32,12 @@ class Fingerprint:
         """16 hexadecimal digits."""
         return hashlib.sha256(json.dumps(dict(self.parts), sort_keys=True).encode()).hexdigest()[:16]
 
-    def folder(self, base: Path, report: Callable[[str], None]) -> Path:
-        """Makes the folder of the run's checkpoints and removes those that were left alone for two weeks.
+    def folder(self, base: Path, on_change: Callable[[Sequence[str]], None] = lambda names: None) -> Path:
+        """Makes the folder and removes those of others that were left alone for two weeks.
 
         Args:
-          base: folder of the checkpoints of all runs.
-          report: gets a line where there are checkpoints, but of other runs.
+          base: folder of all such folders.
+          on_change: where there are others only, gets the names of the parts in which the last one differs.
 
         Returns:
           `<base>/<digest>`.
@@ -46,14 +47,13 @@ class Fingerprint:
         if not folder.is_dir() and others:
             before = json.loads((others[-1] / _PARTS).read_text())
             changed = [name for name in sorted(self.parts.keys() | before) if before.get(name) != self.parts.get(name)]
-            report(f"starts anew: the last checkpoints in {base} are of another run, other in {', '.join(changed)}")
+            on_change(changed)
         for other in others:
             if other != folder and time.time() - other.stat().st_mtime > _ABANDONED_S:
-                shutil.rmtree(other)
+                shutil.rmtree(other, ignore_errors=True)  # another process may do the same
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{_PARTS}.tmp"
-        temporary.write_text(json.dumps(dict(self.parts), sort_keys=True, indent=2) + "\n")
-        os.replace(temporary, folder / _PARTS)
+        with whole_file(folder / _PARTS) as file:  # which also says that the folder is in use
+            file.write(json.dumps(dict(self.parts), sort_keys=True, indent=2).encode() + b"\n")
         return folder
 
 

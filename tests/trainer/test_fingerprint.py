@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from trainer.checkpoints.fingerprint import Fingerprint, files_hash
+from trainer.fingerprint import Fingerprint, files_hash
 
 RUN = Fingerprint({"config": "a", "requests": "b"})
 
@@ -14,19 +14,19 @@ def test_the_same_parts_give_the_same_folder(tmp_path):
     assert len(folder.name) == 16
 
 
-def test_another_run_starts_anew_and_is_told_why(tmp_path):
+def test_what_differs_from_the_last_one_is_told(tmp_path):
     folder = RUN.folder(tmp_path, pytest.fail)
-    lines: list[str] = []
-    other = Fingerprint({"config": "a", "requests": "c", "source": "d"}).folder(tmp_path, lines.append)
+    changes: list[list[str]] = []
+    other = Fingerprint({"config": "a", "requests": "c", "source": "d"}).folder(tmp_path, changes.append)
     assert other != folder
-    assert lines == [f"starts anew: the last checkpoints in {tmp_path} are of another run, other in requests, source"]
+    assert changes == [["requests", "source"]]
 
 
 def test_folders_left_alone_for_two_weeks_are_removed(tmp_path):
-    old, recent = (Fingerprint({"config": name}).folder(tmp_path, lambda line: None) for name in ("old", "recent"))
+    old, recent = (Fingerprint({"config": name}).folder(tmp_path) for name in ("old", "recent"))
     os.utime(old, (0, time.time() - 15 * 24 * 3600))
     os.utime(recent, (0, time.time() - 13 * 24 * 3600))
-    folder = RUN.folder(tmp_path, lambda line: None)
+    folder = RUN.folder(tmp_path)
     assert set(tmp_path.iterdir()) == {recent, folder}
 
 
