@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import fcntl
 import hashlib
+import inspect
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -124,5 +125,5 @@ def _deciding(features: FeatureSpec) -> FeatureSpec:
 def _code_hash() -> str:
     digest = hashlib.sha256()
     for module in CODE:
-        digest.update(Path(module.__file__).read_bytes())
+        digest.update(inspect.getsource(module).encode())
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """Requests on disk, packed: records of one size, one after the other, and an index that says what is in them."""
 
 import dataclasses
+import itertools
 import os
 import zlib
 from collections.abc import Iterable
@@ -80,16 +81,16 @@ def write_records(folder: Path, batches: Iterable[ParsedBatch]) -> tuple[Request
     """
     for left_over in left_overs(folder / _RECORDS):
         left_over.unlink()
-    index, crc32 = None, 0
+    batches = iter(batches)
+    first = next(batches)
+    columns = [Column(name, values.dtype.str, values.shape[1:]) for name, values in first.requests.items()]
+    index, crc32 = RecordIndex(tuple(columns), 0, CatalogueMisses(0, 0, 0, 0)), 0
     with whole_file(folder / _RECORDS) as file:
-        for batch in batches:
+        for batch in itertools.chain([first], batches):
             num_requests = len(next(iter(batch.requests.values())))
-            if index is None:
-                columns = [Column(name, values.dtype.str, values.shape[1:]) for name, values in batch.requests.items()]
-                index = RecordIndex(tuple(columns), num_requests, batch.misses)
-            else:
-                total = index.num_requests + num_requests
-                index = dataclasses.replace(index, num_requests=total, misses=index.misses + batch.misses)
+            index = dataclasses.replace(
+                index, num_requests=index.num_requests + num_requests, misses=index.misses + batch.misses
+            )
             records = np.empty(num_requests, index.dtype)
             for name, values in batch.requests.items():
                 records[name] = values
