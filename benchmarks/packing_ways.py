@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from benchmarks.train_world import FEATURES, World
 from trainer.batches import RequestBatches
-from trainer.input import read_requests
+from trainer.input import Requests, read_requests
 from trainer.packed.packed_requests import packed_requests
 
 
@@ -96,35 +96,23 @@ def _measure(sender: Connection, way: Way, sizes: Sizes, files: Sequence[str], p
     sender.send(Figures(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 2**10))
 
 
-def _parse(sizes: Sizes, files: Sequence[str], packed_dir: Path) -> Callable[[], object]:
-    item_ids = sizes.item_ids
-    return lambda: read_requests(files, FEATURES, sizes.world.request_features, item_ids)
+def _parse(sizes: Sizes, files: Sequence[str], packed_dir: Path) -> Callable[[], Requests]:
+    features, item_ids = sizes.world.request_features, sizes.item_ids
+    return lambda: read_requests(files, FEATURES, features, item_ids)[0]
 
 
-def _pack(sizes: Sizes, files: Sequence[str], packed_dir: Path) -> Callable[[], object]:
-    item_ids = sizes.item_ids
-
-    def pack() -> object:
-        return packed_requests(
-            str(packed_dir),
-            "requests",
-            files,
-            FEATURES,
-            sizes.world.request_features,
-            item_ids,
-            report=lambda line: None,
-        )
-
-    return pack
+def _pack(sizes: Sizes, files: Sequence[str], packed_dir: Path) -> Callable[[], Requests]:
+    layout = (files, FEATURES, sizes.world.request_features, sizes.item_ids)
+    return lambda: packed_requests(str(packed_dir), "requests", *layout, report=lambda line: None)[0]
 
 
 def _parsed_epoch(sizes: Sizes, files: Sequence[str], packed_dir: Path) -> Callable[[], object]:
-    requests, _ = read_requests(files, FEATURES, sizes.world.request_features, sizes.item_ids)
+    requests = _parse(sizes, files, packed_dir)()
     return lambda: _run_through(RequestBatches(requests, sizes.batch_size, shuffle_seed=1))
 
 
 def _packed_epoch(sizes: Sizes, files: Sequence[str], packed_dir: Path) -> Callable[[], object]:
-    requests, _ = _pack(sizes, files, packed_dir)()
+    requests = _pack(sizes, files, packed_dir)()
     return lambda: _run_through(RequestBatches(requests, sizes.batch_size, shuffle_seed=1))
 
 
@@ -163,7 +151,7 @@ def _example(request: dict[str, np.ndarray]) -> bytes:
     features = {name: integers(value) for name, value in request.items() if np.ndim(value) == 0}
     features |= {f.example_name: integers(request[f.example_name][:size]) for f in FEATURES.history}
     features |= {
-        "request_day": integers(np.int64(19_000)),
+        "request_day": integers(np.full(1, 19_000)),
         "history_item_id": item_ids(request["history_item"][:size]),
         "candidate_item_id": item_ids(request["candidate_item"]),
         "candidate_stage": integers(request["candidate_stage"]),
