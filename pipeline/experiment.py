@@ -15,6 +15,7 @@ from trainer.config_json import from_json, to_json
 from trainer.config_overrides import override
 from trainer.evaluation.config import EvaluationConfig
 from trainer.features import FeatureSpec
+from trainer.tuning.config import TuningConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,7 @@ class ExperimentConfig:
       warm_start: what training starts from: `None` for random weights, `"last_release"` for the newest release in the
         serving folder (random weights before the first), or the folder of a candidate release or of a cascade's
         SavedModel, such as that of the day before.
+      tuning: the search for hyper-parameters of `lcron run --tune`, if the experiment has one.
       schema_dir: folder of curated schemas, `requests.pbtxt` and `catalogue.pbtxt`: a path, or the name of a folder
         of `pipeline/schemas`. `None` infers the schemas from the data, which then cannot be anomalous.
       simulation: the world that `lcron simulate` writes logs of, if the experiment has one.
@@ -87,6 +89,7 @@ class ExperimentConfig:
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     serving_validation: ServingValidationConfig = ServingValidationConfig()
     warm_start: str | None = None
+    tuning: TuningConfig | None = None
     schema_dir: str | None = None
     simulation: SimulatorConfig | None = None
     benchmark: BenchmarkConfig = dataclasses.field(default_factory=BenchmarkConfig)
@@ -99,6 +102,8 @@ class ExperimentConfig:
         """
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
             raise ValueError(f"`name` must be letters, digits, `_` and `-`. Received: name={self.name!r}")
+        if self.tuning is not None:
+            self.tuning.check(self.trainer)
         last = self.trainer.stages[-1]
         if self.evaluation.ks[-1] > last.capacity:
             raise ValueError(

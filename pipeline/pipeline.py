@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tfx.components import SchemaGen, StatisticsGen, Transform
 from tfx.dsl.components.base.base_node import BaseNode
@@ -13,6 +14,7 @@ from tfx.orchestration.pipeline import Pipeline
 from components.cascade_evaluator.component import CascadeEvaluator
 from components.cascade_pusher.component import CascadePusher
 from components.cascade_trainer.component import CascadeTrainer
+from components.cascade_tuner.component import CascadeTuner
 from components.curated_schema import CuratedSchema
 from components.example_gen.adapters import adapter_path, load_adapter
 from components.example_gen.component import CatalogueExampleGen, RequestExampleGen
@@ -49,6 +51,7 @@ def create_pipeline(
     data_dir: Path,
     root: Path,
     serving_base: Path,
+    tune: bool = False,
     beam_pipeline_args: Sequence[str] = BEAM_PIPELINE_ARGS,
 ) -> Pipeline:
     """Creates the pipeline of an experiment with its metadata in `<root>/metadata.sqlite`.
@@ -56,16 +59,17 @@ def create_pipeline(
     Args:
       experiment: what to run.
       data_dir: folder of the raw logs.
-      root: folder of artifacts, metadata and the checkpoints of unfinished training runs.
+      root: folder of artifacts, metadata, the checkpoints of unfinished training runs and the state of searches.
       serving_base: folder that releases are pushed to.
+      tune: whether to tune hyper-parameters first and train with the best.
       beam_pipeline_args: arguments of every Beam job.
 
     Raises:
       DataError: the folder does not hold the data set.
-      ValueError: the adapter's options, the splits or the schema folder do not fit.
+      ValueError: the adapter's options, the splits or the schema folder do not fit, or there is nothing to tune.
     """
     experiment.check()
-    components = create_components(experiment, data_dir=data_dir, root=root, serving_base=serving_base)
+    components = create_components(experiment, data_dir=data_dir, root=root, serving_base=serving_base, tune=tune)
     return _pipeline(experiment, components, root, beam_pipeline_args)
 
 
@@ -83,7 +87,7 @@ def create_data_pipeline(
 
 
 def create_components(
-    experiment: ExperimentConfig, *, data_dir: Path, root: Path, serving_base: Path
+    experiment: ExperimentConfig, *, data_dir: Path, root: Path, serving_base: Path, tune: bool = False
 ) -> tuple[BaseNode, ...]:
     """Creates the components of an experiment; see `create_pipeline`."""
     requests, catalogue, splits = _create_data(experiment, data_dir)
@@ -95,8 +99,8 @@ def create_components(
             experiment,
             requests,
             catalogue,
-            checkpoint_dir=root / "checkpoints",
-            packed_dir=root / "packed",
+            root=root,
+            tuner=_create_tuner(experiment, requests, catalogue, root) if tune else None,
             serving_base=serving_base,
             oracle=best_possible_recall(experiment, data_dir, judging_days),
             data_span=(splits["train"][0], splits["train"][-1]),
@@ -140,8 +144,8 @@ def _create_release(
     requests: _Data,
     catalogue: _Data,
     *,
-    checkpoint_dir: Path,
-    packed_dir: Path,
+    root: Path,
+    tuner: CascadeTuner | None,
     serving_base: Path,
     oracle: dict[str, float],
     data_span: tuple[str, str],
@@ -149,14 +153,9 @@ def _create_release(
     raw_requests = requests.example_gen.outputs["examples"]
     transformed_requests = requests.transform.outputs["transformed_examples"]
     trainer = CascadeTrainer(
-        requests=transformed_requests,
-        catalogue=catalogue.transform.outputs["transformed_examples"],
-        request_transform=requests.transform.outputs["transform_graph"],
-        catalogue_transform=catalogue.transform.outputs["transform_graph"],
-        trainer=to_json(experiment.trainer),
-        features=to_json(experiment.features),
-        checkpoint_dir=str(checkpoint_dir),
-        packed_dir=str(packed_dir),
+        **_training_inputs(experiment, requests, catalogue, root),
+        hyperparameters=None if tuner is None else tuner.outputs["best_hyperparameters"],
+        checkpoint_dir=str(root / "checkpoints"),
         warm_start=experiment.warm_start or "",
         serving_base=str(serving_base),
         source_hash=source_hash("components.cascade_trainer.executor"),
@@ -188,7 +187,31 @@ def _create_release(
         data_span=data_span,
         source_hash=source_hash("components.cascade_pusher.executor"),
     )
-    return trainer, evaluator, serving_validator, pusher
+    return (*([] if tuner is None else [tuner]), trainer, evaluator, serving_validator, pusher)
+
+
+def _create_tuner(experiment: ExperimentConfig, requests: _Data, catalogue: _Data, root: Path) -> CascadeTuner:
+    if experiment.tuning is None:
+        raise ValueError(f"`tuning` of the experiment {experiment.name!r} must be set to tune. Received: tuning=None")
+    return CascadeTuner(
+        **_training_inputs(experiment, requests, catalogue, root),
+        tuning=to_json(experiment.tuning),
+        state_dir=str(root / "tuning"),
+        source_hash=source_hash("components.cascade_tuner.executor"),
+    )
+
+
+def _training_inputs(experiment: ExperimentConfig, requests: _Data, catalogue: _Data, root: Path) -> dict[str, Any]:
+    """What the trainer and the tuner both take."""
+    return {
+        "requests": requests.transform.outputs["transformed_examples"],
+        "catalogue": catalogue.transform.outputs["transformed_examples"],
+        "request_transform": requests.transform.outputs["transform_graph"],
+        "catalogue_transform": catalogue.transform.outputs["transform_graph"],
+        "trainer": to_json(experiment.trainer),
+        "features": to_json(experiment.features),
+        "packed_dir": str(root / "packed"),
+    }
 
 
 def _process(experiment: ExperimentConfig, prefix: str, schema: str, example_gen: BaseNode) -> _Data:

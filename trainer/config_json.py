@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import dacite
 
 from trainer.features import Categorical, Feature, Numeric, Timestamp
+from trainer.tuning.config import Choice, Float, Int, Range
 
 T = TypeVar("T")
 
-_KINDS = {"categorical": Categorical, "numeric": Numeric, "timestamp": Timestamp}
+_FEATURES = {"categorical": Categorical, "numeric": Numeric, "timestamp": Timestamp}
+_RANGES = {"float": Float, "int": Int, "choice": Choice}
+_KINDS = {**_FEATURES, **_RANGES}
 
 
 def to_json(value: Any) -> str:
@@ -19,7 +22,8 @@ def to_json(value: Any) -> str:
 
     Args:
       value: an instance of a dataclass of numbers, strings, tuples and such dataclasses. A feature of a
-        `FeatureSpec` gets the key `kind`: `"categorical"`, `"numeric"` or `"timestamp"`.
+        `FeatureSpec` gets the key `kind`, `"categorical"`, `"numeric"` or `"timestamp"`; so does a range of a
+        search space, `"float"`, `"int"` or `"choice"`.
 
     Returns:
       One line of JSON text with sorted keys.
@@ -64,22 +68,24 @@ def from_plain(cls: type[T], plain: Any) -> T:
     """Builds the dataclass from what `to_plain` returns; raises as `from_json` does."""
     if not isinstance(plain, dict):
         raise ValueError(f"{cls.__name__} must be a JSON object. Received: {plain!r}")
-    hooks: dict[Any, Callable[[Any], Any]] = {Feature: _feature, float: _number}
+    hooks: dict[Any, Callable[[Any], Any]] = {
+        Feature: lambda plain: _member("feature", "name", _FEATURES, plain),
+        Range: lambda plain: _member("range", "key", _RANGES, plain),
+        float: _number,
+    }
     try:
         return dacite.from_dict(cls, plain, dacite.Config(strict=True, cast=[tuple], type_hooks=hooks))
     except dacite.DaciteError as error:
         raise ValueError(f"{cls.__name__}: {error}") from error
 
 
-def _feature(plain: Any) -> Any:
+def _member(what: str, name: str, kinds: Mapping[str, type], plain: Any) -> Any:
     if not isinstance(plain, dict):
         return plain
-    kind = plain.get("kind")
-    if kind not in _KINDS:
-        raise ValueError(
-            f"The `kind` of feature {plain.get('name')!r} must be one of {sorted(_KINDS)}. Received: {kind!r}"
-        )
-    return from_plain(_KINDS[kind], {key: value for key, value in plain.items() if key != "kind"})
+    kind = str(plain.get("kind"))
+    if kind not in kinds:
+        raise ValueError(f"The `kind` of {what} {plain.get(name)!r} must be one of {sorted(kinds)}. Received: {kind!r}")
+    return from_plain(kinds[kind], {key: value for key, value in plain.items() if key != "kind"})
 
 
 def _number(value: Any) -> Any:

@@ -22,13 +22,12 @@ def override(config: T, values: Mapping[str, str]) -> T:
     Raises:
       ValueError: the key does not exist (the message names the nearest one), or the value is of another type.
     """
-    known = keys(config)
+    known = list(plain_values(config))
     return _replace(config, type(config), [(key.split("."), key, text) for key, text in values.items()], known)
 
 
-def keys(config: Any, prefix: str = "") -> list[str]:
-    """Returns the dotted keys of a configuration's plain values."""
-    found: list[str] = []
+def plain_values(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Returns the plain values of a configuration by dotted key."""
     if dataclasses.is_dataclass(config):
         items = [(field.name, getattr(config, field.name)) for field in dataclasses.fields(config)]
     elif isinstance(config, Mapping):
@@ -36,10 +35,18 @@ def keys(config: Any, prefix: str = "") -> list[str]:
     elif isinstance(config, tuple) and config and dataclasses.is_dataclass(config[0]):
         items = [(str(index), item) for index, item in enumerate(config)]
     else:
-        return [prefix.removesuffix(".")]
+        return {prefix.removesuffix("."): config}
+    found: dict[str, Any] = {}
     for name, value in items:
-        found += keys(value, f"{prefix}{name}.")
+        found |= plain_values(value, f"{prefix}{name}.")
     return found
+
+
+def override_text(value: Any) -> str:
+    """Returns the text that `override` reads as this plain value, or as this tuple of them."""
+    if isinstance(value, tuple):
+        return ",".join(map(override_text, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 _Override = tuple[list[str], str, str]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from trainer.config_json import to_json
+from trainer.features import EncodedFeature, FeatureSpec
 from trainer.whole_file import whole_file
 
 _PARTS = "run.json"
@@ -55,6 +57,29 @@ class Fingerprint:
         with whole_file(folder / _PARTS) as file:  # which also says that the folder is in use
             file.write(json.dumps(dict(self.parts), sort_keys=True, indent=2).encode() + b"\n")
         return folder
+
+
+def input_parts(
+    features: FeatureSpec,
+    encoded_features: Sequence[EncodedFeature],
+    files: Mapping[str, Sequence[str]],
+    source_hash: str,
+) -> dict[str, str]:
+    """Returns the parts of a fingerprint that say what a run reads and by which code.
+
+    Args:
+      features: the declared features.
+      encoded_features: what Transform made of them.
+      files: input files by what they are; their content counts and not their names.
+      source_hash: of the code that runs.
+    """
+    return {
+        "features": to_json(features),
+        "encoded features": "\n".join(to_json(feature) for feature in encoded_features),
+        **{name: files_hash(paths) for name, paths in files.items()},
+        "source": source_hash,
+        "tensorflow": tf.__version__,
+    }
 
 
 def files_hash(files: Sequence[str]) -> str:

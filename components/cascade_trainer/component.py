@@ -28,6 +28,7 @@ class CascadeTrainerSpec(ComponentSpec):
       catalogue: the transformed catalogue, split `train`.
       request_transform: the transform of requests; it becomes part of the exported models.
       catalogue_transform: the transform of catalogue items.
+      hyperparameters: tuned values, optional.
 
     Outputs:
       release: the candidate release.
@@ -48,6 +49,7 @@ class CascadeTrainerSpec(ComponentSpec):
         "catalogue": ChannelParameter(type=standard_artifacts.Examples),
         "request_transform": ChannelParameter(type=standard_artifacts.TransformGraph),
         "catalogue_transform": ChannelParameter(type=standard_artifacts.TransformGraph),
+        "hyperparameters": ChannelParameter(type=standard_artifacts.HyperParameters, optional=True),
     }
     OUTPUTS: Mapping[str, ChannelParameter] = {
         "release": ChannelParameter(type=CandidateRelease),
@@ -74,6 +76,7 @@ class CascadeTrainer(BaseComponent):
         folder of a candidate release or a cascade's SavedModel.
       serving_base: folder that releases are pushed to.
       source_hash: of the code that runs; a change of it runs the component again.
+      hyperparameters: tuned values that take the place of those in `trainer`, as KerasTuner and TFX's Tuner write them.
 
     The output `release` carries the number of parameters and items, the epoch kept and its in-list recall.
     """
@@ -94,12 +97,14 @@ class CascadeTrainer(BaseComponent):
         warm_start: str,
         serving_base: str,
         source_hash: str,
+        hyperparameters: BaseChannel | None = None,
     ):
         spec = CascadeTrainerSpec(
             requests=requests,
             catalogue=catalogue,
             request_transform=request_transform,
             catalogue_transform=catalogue_transform,
+            hyperparameters=hyperparameters,
             trainer=trainer,
             features=features,
             checkpoint_dir=checkpoint_dir,

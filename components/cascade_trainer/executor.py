@@ -8,12 +8,14 @@ from tfx.types import Artifact, artifact_utils
 from components.cascade_trainer.provenance import git_commit, lock_hash
 from components.cascade_trainer.warm_start import find_warm_start
 from components.examples import split_files
+from components.hyperparameters import read_hyperparameters
 from components.progress import report
 from trainer.config import TrainerConfig
 from trainer.config_json import from_json
 from trainer.features import FeatureSpec
 from trainer.train_model import BEST_METRIC
 from trainer.training import train
+from trainer.tuning.tuned_config import tuned_config, values_text
 
 
 class Executor(BaseExecutor):
@@ -28,7 +30,8 @@ class Executor(BaseExecutor):
         """Trains the cascade and writes the candidate release.
 
         Raises:
-          ValueError: the examples do not fit the features, or there is nothing to start from where it should be.
+          ValueError: the examples do not fit the features, there is nothing to start from where it should be, or the
+            configuration does not take the tuned values.
           ReleaseError: the manifest of the last release is damaged.
           DivergedError: the loss became infinite or not a number.
           CheckpointError: a checkpoint could not be written.
@@ -39,8 +42,13 @@ class Executor(BaseExecutor):
         warm_start_dir = find_warm_start(exec_properties["warm_start"], exec_properties["serving_base"])
         if exec_properties["warm_start"] and warm_start_dir is None:
             report("no release yet: starts from random weights")
+        config = from_json(TrainerConfig, exec_properties["trainer"])
+        if input_dict.get("hyperparameters"):
+            values = read_hyperparameters(input_dict["hyperparameters"])
+            config = tuned_config(config, values)
+            report(f"tuned: {values_text(values)}")
         record = train(
-            from_json(TrainerConfig, exec_properties["trainer"]),
+            config,
             from_json(FeatureSpec, exec_properties["features"]),
             request_transform_dir=artifact_utils.get_single_uri(input_dict["request_transform"]),
             catalogue_transform_dir=artifact_utils.get_single_uri(input_dict["catalogue_transform"]),

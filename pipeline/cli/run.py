@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
 from serving.signatures import CASCADE
+
+if TYPE_CHECKING:
+    from trainer.tuning.config import TuningConfig
 
 
 @click.command(
@@ -15,6 +19,7 @@ Examples:
   lcron run --config demo --data runs/demo/data --root runs/demo
   lcron run --config kuairand --data KuaiRand-Pure/data --set trainer.epochs=3
   lcron run --config demo --data runs/demo/data --root runs/demo --from CascadeTrainer
+  lcron run --config demo --data runs/demo/data --root runs/demo --tune --set tuning.num_trials=12
 """
 )
 @experiment_options
@@ -28,6 +33,7 @@ Examples:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder that releases are pushed to.  [default: ROOT/serving]",
 )
+@click.option("--tune", is_flag=True, help="Tune the experiment's hyper-parameters first; train with the best.")
 @click.option("--no-cache", is_flag=True, help="Execute every component, whatever ran before.")
 @click.option("--from", "from_component", metavar="COMPONENT", help="Execute this component and all downstream of it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's figures as one JSON object on the last line.")
@@ -38,6 +44,7 @@ def run(
     overrides: tuple[str, ...],
     root: Path | None,
     serving_base: Path | None,
+    tune: bool,
     no_cache: bool,
     from_component: str | None,
     as_json: bool,
@@ -48,6 +55,11 @@ def run(
     goes on where it stopped.
     """
     experiment = load_experiment(config_name, smoke, overrides)
+    if tune:
+        if experiment.tuning is None:
+            raise click.UsageError(f"--tune needs `tuning` in the experiment, and {config_name!r} has none")
+        for key in set_and_tuned(experiment.tuning, overrides):
+            click.echo(f"warning: {key} is tuned, so --tune replaces what --set says", err=True)
     quiet_libraries()
     root = (root or Path("runs") / experiment.name).resolve()
     serving_base = (serving_base or root / "serving").resolve()
@@ -58,7 +70,7 @@ def run(
     from pipeline.runners.local import run_local
 
     with one_line_errors(PipelineError):
-        pipeline = create_pipeline(experiment, data_dir=data.resolve(), root=root, serving_base=serving_base)
+        pipeline = create_pipeline(experiment, data_dir=data.resolve(), root=root, serving_base=serving_base, tune=tune)
         names = [component.id for component in pipeline.components]
         if from_component is not None and from_component not in names:
             raise click.UsageError(f"--from must be one of {', '.join(names)}. Received: {from_component!r}")
@@ -73,3 +85,9 @@ def run(
     click.echo(run_report(result, serving_base=serving_base, models=models))
     if as_json:
         click.echo(json.dumps(run_figures(result)))
+
+
+def set_and_tuned(tuning: "TuningConfig", overrides: tuple[str, ...]) -> list[str]:
+    """Returns the keys of `--set` options whose values a search will replace."""
+    tuned = {f"trainer.{part.key}" for part in tuning.search_space}
+    return [key for key in (override.partition("=")[0] for override in overrides) if key in tuned]

@@ -18,6 +18,7 @@ from trainer.config import StageConfig, TrainerConfig
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.gate import Gate
 from trainer.losses.config import CatalogueLossConfig, LossConfig
+from trainer.tuning.config import Choice, Float, Int, TuningConfig
 
 
 def config() -> ExperimentConfig:
@@ -39,6 +40,17 @@ def config() -> ExperimentConfig:
             learning_rate=3e-3,
         ),
         evaluation=EvaluationConfig(ks=(10, 20, 50), gate=Gate(minimum={"recall@50": 0.4}, popularity_factor=1.5)),
+        tuning=TuningConfig(
+            search_space=(
+                Float("learning_rate", 1e-3, 1e-2, sampling="log"),
+                Float("loss.lcron.temperature", 10.0, 200.0, sampling="log"),
+                Float("loss.lcron.end_to_end_weight", 0.2, 5.0, sampling="log"),
+                Choice("stages.0.hidden_units", ("128,64", "256,128")),
+                Int("stages.0.output_dim", 16, 64, step=2, sampling="log"),
+            ),
+            num_trials=6,
+            epochs=4,
+        ),
         schema_dir="recflow",
         simulation=SimulatorConfig(num_users=1_000, num_items=4_000, num_days=6, requests_per_day=2_500),
     )
@@ -52,5 +64,6 @@ def smoke() -> ExperimentConfig:
         name="demo_smoke",
         trainer=dataclasses.replace(full.trainer, epochs=2, batch_size=64),
         evaluation=dataclasses.replace(full.evaluation, gate=Gate(popularity_factor=None)),
+        tuning=TuningConfig(full.tuning.search_space if full.tuning else (), num_trials=2, epochs=1, max_requests=200),
         simulation=SimulatorConfig(num_users=100, num_items=900, num_days=4, requests_per_day=150),
     )

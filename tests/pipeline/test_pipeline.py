@@ -11,6 +11,8 @@ from pipeline.configs import load
 from pipeline.experiment import AdapterConfig
 from pipeline.pipeline import create_components, create_pipeline
 from pipeline.splits import SplitConfig
+from trainer.config_json import from_json
+from trainer.tuning.config import TuningConfig
 
 EXPERIMENT = load("demo", smoke=True)
 
@@ -24,10 +26,9 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture
 def components(data_dir, tmp_path):
-    def components(experiment=EXPERIMENT):
-        made = create_components(
-            experiment, data_dir=data_dir, root=tmp_path / "root", serving_base=tmp_path / "serving"
-        )
+    def components(experiment=EXPERIMENT, **options):
+        folders = {"data_dir": data_dir, "root": tmp_path / "root", "serving_base": tmp_path / "serving"}
+        made = create_components(experiment, **folders, **options)
         return {component.id: component for component in made}
 
     return components
@@ -94,6 +95,25 @@ def test_training_knows_where_its_checkpoints_are_and_what_it_starts_from(compon
     assert (properties["warm_start"], properties["serving_base"]) == ("", str(tmp_path / "serving"))
     warm = components(EXPERIMENT.with_overrides({"warm_start": "last_release"}))
     assert warm["CascadeTrainer"].exec_properties["warm_start"] == "last_release"
+
+
+def test_tuning_is_one_more_component_before_the_trainer(components, tmp_path):
+    made = components(tune=True)
+    plain = list(components())
+    assert list(made) == [*plain[:10], "CascadeTuner", *plain[10:]]
+    properties = made["CascadeTuner"].exec_properties
+    assert from_json(TuningConfig, properties["tuning"]) == EXPERIMENT.tuning
+    assert properties["trainer"] == made["CascadeTrainer"].exec_properties["trainer"]
+    assert properties["state_dir"] == str(tmp_path / "root" / "tuning")
+    assert len(properties["source_hash"]) == 16
+    channel = made["CascadeTrainer"].inputs["hyperparameters"]
+    assert (channel.producer_component_id, channel.output_key) == ("CascadeTuner", "best_hyperparameters")
+    assert "hyperparameters" not in components()["CascadeTrainer"].inputs
+
+
+def test_nothing_to_tune(components):
+    with pytest.raises(ValueError, match=r"`tuning` of the experiment 'demo_smoke' must be set to tune. Received"):
+        components(dataclasses.replace(EXPERIMENT, tuning=None), tune=True)
 
 
 def test_schemas_are_imported_or_inferred(components, tmp_path):

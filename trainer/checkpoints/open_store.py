@@ -4,14 +4,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import tensorflow as tf
-
 from trainer.checkpoints.config import CheckpointConfig
 from trainer.checkpoints.store import CheckpointStore
 from trainer.config import TrainerConfig
 from trainer.config_json import to_json
 from trainer.features import EncodedFeature, FeatureSpec
-from trainer.fingerprint import Fingerprint, files_hash
+from trainer.fingerprint import Fingerprint, input_parts
 
 
 def open_store(
@@ -38,11 +36,7 @@ def open_store(
     fingerprint = Fingerprint(
         {
             "config": to_json(dataclasses.replace(config, checkpoints=CheckpointConfig())),
-            "features": to_json(features),
-            "encoded features": "\n".join(to_json(feature) for feature in encoded_features),
-            **{name: files_hash(paths) for name, paths in files.items()},
-            "source": source_hash,
-            "tensorflow": tf.__version__,
+            **input_parts(features, encoded_features, files, source_hash),
         }
     )
 

@@ -57,6 +57,10 @@ def test_refuses_bad_options_in_one_line(tmp_path):
         "lcron run: `config` must be one of demo, recflow_two_stage, kuairand. Received: 'nope'",
     )
     assert_refused(
+        lcron("run", "--config", "kuairand", *data, "--tune"),
+        "lcron run: --tune needs `tuning` in the experiment, and 'kuairand' has none",
+    )
+    assert_refused(
         lcron("run", "--config", "demo", *data, "--set", "trainer.epoch=3"),
         "lcron run: There is no key `trainer.epoch`. Did you mean `trainer.epochs`?",
     )
