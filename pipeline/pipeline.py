@@ -52,6 +52,7 @@ def create_pipeline(
     root: Path,
     serving_base: Path,
     tune: bool = False,
+    profile: bool = False,
     beam_pipeline_args: Sequence[str] = BEAM_PIPELINE_ARGS,
 ) -> Pipeline:
     """Creates the pipeline of an experiment with its metadata in `<root>/metadata.sqlite`.
@@ -62,6 +63,7 @@ def create_pipeline(
       root: folder of artifacts, metadata, the checkpoints of unfinished training runs and the state of searches.
       serving_base: folder that releases are pushed to.
       tune: whether to tune hyper-parameters first and train with the best.
+      profile: whether training traces a few steps for TensorBoard's profiler.
       beam_pipeline_args: arguments of every Beam job.
 
     Raises:
@@ -69,7 +71,9 @@ def create_pipeline(
       ValueError: the adapter's options, the splits or the schema folder do not fit, or there is nothing to tune.
     """
     experiment.check()
-    components = create_components(experiment, data_dir=data_dir, root=root, serving_base=serving_base, tune=tune)
+    components = create_components(
+        experiment, data_dir=data_dir, root=root, serving_base=serving_base, tune=tune, profile=profile
+    )
     return _pipeline(experiment, components, root, beam_pipeline_args)
 
 
@@ -87,7 +91,13 @@ def create_data_pipeline(
 
 
 def create_components(
-    experiment: ExperimentConfig, *, data_dir: Path, root: Path, serving_base: Path, tune: bool = False
+    experiment: ExperimentConfig,
+    *,
+    data_dir: Path,
+    root: Path,
+    serving_base: Path,
+    tune: bool = False,
+    profile: bool = False,
 ) -> tuple[BaseNode, ...]:
     """Creates the components of an experiment; see `create_pipeline`."""
     requests, catalogue, splits = _create_data(experiment, data_dir)
@@ -104,6 +114,7 @@ def create_components(
             serving_base=serving_base,
             oracle=best_possible_recall(experiment, data_dir, judging_days),
             data_span=(splits["train"][0], splits["train"][-1]),
+            profile=profile,
         ),
     )
 
@@ -149,6 +160,7 @@ def _create_release(
     serving_base: Path,
     oracle: dict[str, float],
     data_span: tuple[str, str],
+    profile: bool,
 ) -> tuple[BaseNode, ...]:
     raw_requests = requests.example_gen.outputs["examples"]
     transformed_requests = requests.transform.outputs["transformed_examples"]
@@ -159,6 +171,7 @@ def _create_release(
         warm_start=experiment.warm_start or "",
         serving_base=str(serving_base),
         source_hash=source_hash("components.cascade_trainer.executor"),
+        profile=profile,
     )
     release = trainer.outputs["release"]
     evaluator = CascadeEvaluator(

@@ -8,7 +8,7 @@ import tensorflow as tf
 from trainer.batches import RequestBatches
 from trainer.callbacks.best_epoch import VALIDATION, BestEpoch
 from trainer.callbacks.finite_loss import FiniteLoss
-from trainer.callbacks.progress import WAITING_SHARE
+from trainer.callbacks.progress import WAITING_S, WAITING_SHARE
 from trainer.cascade_model import CascadeModel
 from trainer.checkpoints.checkpointer import Checkpointer
 from trainer.checkpoints.run_state import RunState
@@ -33,8 +33,9 @@ def fit(
       train_batches: the training split.
       eval_batches: the evaluation split, seen after each epoch.
       best: keeps the best epoch's weights.
-      callbacks: get tensors as the logs of a step, the metrics so far, and floats as those of an epoch, the
-        share of its time that its steps waited for their batches among them.
+      callbacks: get as the logs of a step what `model.train_step` returns, tensors, and the seconds for which the
+        epoch's steps waited for their batches; as the logs of an epoch floats, the share of its time that its steps
+        waited among them. Their `params` are `steps` (of an epoch), `epochs`, `train_batches` and `eval_batches`.
       store: the run's checkpoints. The run goes on from the newest; `None` neither reads nor writes any.
       report: gets a line about where the run goes on, and about damaged checkpoints.
 
@@ -73,6 +74,7 @@ class _Fit:
         self._model = model
         self._train_batches = train_batches
         self._train_step = tf.function(model.train_step, input_signature=[train_batches.element_spec])
+        self._eval_batches = eval_batches
         self._eval_dataset = eval_batches.epoch()
         self._best = best
         self._finite = FiniteLoss()
@@ -80,7 +82,14 @@ class _Fit:
         self._checkpointer = checkpointer
 
     def run(self, state: RunState) -> RunState:
+        params = {
+            "steps": self._train_batches.num_steps,
+            "epochs": self._model.config.epochs,
+            "train_batches": self._train_batches,
+            "eval_batches": self._eval_batches,
+        }
         for callback in self._callbacks:
+            callback.set_params(params)
             callback.set_model(self._model)
             callback.on_train_begin()
         try:
@@ -121,7 +130,7 @@ class _Fit:
             asked_s = time.monotonic()
             batch = next(batches)
             waiting_s += time.monotonic() - asked_s
-            logs = self._train_step(batch)
+            logs = {**self._train_step(batch), WAITING_S: waiting_s}
             for callback in self._callbacks:
                 callback.on_train_batch_end(step, logs)
             step_of_run = start.epoch * self._train_batches.num_steps + step + 1

@@ -8,12 +8,13 @@ import numpy as np
 from trainer.bad_batch import write_bad_batch
 from trainer.callbacks.finite_loss import DivergedError
 from trainer.callbacks.progress import Report
-from trainer.callbacks.tensorboard import CascadeTensorBoard
 from trainer.candidate import write_candidate
 from trainer.checkpoints.open_store import open_store
 from trainer.config import TrainerConfig
 from trainer.features import FeatureSpec
-from trainer.train_model import BEST_METRIC, train_model, training_batches
+from trainer.monitoring.monitoring import Monitoring
+from trainer.monitoring.projector import write_projector
+from trainer.train_model import BEST_METRIC, item_log_frequency, train_model, training_batches
 from trainer.training_data import read_training_data
 from trainer.training_record import TrainingRecord
 from trainer.warm_start import warm_start_files
@@ -34,6 +35,7 @@ def train(
     packed_dir: str | None = None,
     source_hash: str = "",
     warm_start_dir: str | None = None,
+    profile: bool = False,
     report: Report | None = None,
 ) -> TrainingRecord:
     """Trains a cascade and writes its candidate release.
@@ -59,6 +61,7 @@ def train(
       source_hash: of the code that runs; checkpoints of other code are not used.
       warm_start_dir: the cascade's SavedModel of an earlier release, `<candidate>/models/cascade` or
         `<serving base>/cascade/<version>`, to start from. `None` starts from random weights.
+      profile: whether to trace a few steps for TensorBoard's profiler.
       report: gets lines about progress; `None` stays silent.
 
     Returns:
@@ -96,21 +99,30 @@ def train(
             source_hash=source_hash,
             report=report,
         )
+    kept_dir = store.folder / "logs" if store else None
     try:
-        trained = train_model(
-            config,
-            data,
-            callbacks=[CascadeTensorBoard(log_dir)],
-            store=store,
-            warm_start_dir=warm_start_dir,
-            report=report,
-        )
+        with Monitoring(log_dir, kept_dir=kept_dir, profile=profile, report=report) as monitoring:
+            trained = train_model(
+                config,
+                data,
+                callbacks=monitoring.callbacks,
+                store=store,
+                warm_start_dir=warm_start_dir,
+                report=report,
+            )
+            monitoring.finish(trained.state.epochs[trained.best_epoch - 1])
     except DivergedError as error:
         folder = store.folder if store else Path(log_dir)
         path = write_bad_batch(folder, training_batches(config, data), error.step, train_files)
         raise DivergedError(f"{error}. The ids of that step's requests are in {path}", error.step) from error
 
     model, epochs = trained.model, trained.state.epochs
+    write_projector(
+        log_dir,
+        model,
+        item_log_frequency=item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue),
+        vocabularies=data.vocabularies,
+    )
     record = TrainingRecord(
         num_train_requests=data.num_train_requests,
         num_eval_requests=data.num_eval_requests,

@@ -22,6 +22,7 @@ class CascadeTrainerSpec(ComponentSpec):
       warm_start: `""`, `"last_release"`, or the folder of a candidate release or a cascade's SavedModel.
       serving_base: folder that releases are pushed to.
       source_hash: of the code that runs.
+      profile: 1 to trace a few steps for TensorBoard's profiler.
 
     Inputs:
       requests: transformed requests with the splits `train` and `eval`.
@@ -43,6 +44,7 @@ class CascadeTrainerSpec(ComponentSpec):
         "warm_start": ExecutionParameter(type=str),
         "serving_base": ExecutionParameter(type=str),
         "source_hash": ExecutionParameter(type=str),
+        "profile": ExecutionParameter(type=int),
     }
     INPUTS: Mapping[str, ChannelParameter] = {
         "requests": ChannelParameter(type=standard_artifacts.Examples),
@@ -77,6 +79,7 @@ class CascadeTrainer(BaseComponent):
       serving_base: folder that releases are pushed to.
       source_hash: of the code that runs; a change of it runs the component again.
       hyperparameters: tuned values that take the place of those in `trainer`, as KerasTuner and TFX's Tuner write them.
+      profile: whether to trace a few steps for TensorBoard's profiler; runs the component again too.
 
     The output `release` carries the number of parameters and items, the epoch kept and its in-list recall.
     """
@@ -98,6 +101,7 @@ class CascadeTrainer(BaseComponent):
         serving_base: str,
         source_hash: str,
         hyperparameters: BaseChannel | None = None,
+        profile: bool = False,
     ):
         spec = CascadeTrainerSpec(
             requests=requests,
@@ -112,6 +116,7 @@ class CascadeTrainer(BaseComponent):
             warm_start=warm_start,
             serving_base=serving_base,
             source_hash=source_hash,
+            profile=int(profile),
             release=Channel(type=CandidateRelease),
             model_run=Channel(type=standard_artifacts.ModelRun),
         )

@@ -61,6 +61,7 @@ class Executor(BaseExecutor):
             packed_dir=exec_properties["packed_dir"],
             source_hash=exec_properties["source_hash"],
             warm_start_dir=warm_start_dir,
+            profile=bool(exec_properties["profile"]),
             report=report,
         )
         release.set_int_custom_property("num_parameters", record.num_parameters)

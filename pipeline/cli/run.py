@@ -36,6 +36,11 @@ Examples:
 @click.option("--tune", is_flag=True, help="Tune the experiment's hyper-parameters first; train with the best.")
 @click.option("--no-cache", is_flag=True, help="Execute every component, whatever ran before.")
 @click.option("--from", "from_component", metavar="COMPONENT", help="Execute this component and all downstream of it.")
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Train (again) and trace a few steps for TensorBoard's profiler.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the run's figures as one JSON object on the last line.")
 def run(
     config_name: str,
@@ -47,6 +52,7 @@ def run(
     tune: bool,
     no_cache: bool,
     from_component: str | None,
+    profile: bool,
     as_json: bool,
 ) -> None:
     """Runs the pipeline: logs to a blessed release in the serving folder.
@@ -70,7 +76,14 @@ def run(
     from pipeline.runners.local import run_local
 
     with one_line_errors(PipelineError):
-        pipeline = create_pipeline(experiment, data_dir=data.resolve(), root=root, serving_base=serving_base, tune=tune)
+        pipeline = create_pipeline(
+            experiment,
+            data_dir=data.resolve(),
+            root=root,
+            serving_base=serving_base,
+            tune=tune,
+            profile=profile,
+        )
         names = [component.id for component in pipeline.components]
         if from_component is not None and from_component not in names:
             raise click.UsageError(f"--from must be one of {', '.join(names)}. Received: {from_component!r}")

@@ -13,6 +13,9 @@ from trainer.config import TrainerConfig
 
 Report = Callable[[str], None]
 
+WAITING_S = "waiting_s"
+"""Name in the logs of a step: seconds for which the steps of the epoch have waited for their batches."""
+
 WAITING_SHARE = "waiting_share"
 """Name in the logs of an epoch: share of the time in which its steps waited for their batches."""
 

@@ -24,7 +24,7 @@ from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES, GROWS_WITH_LIST,
 from trainer.sorting.operators import OPERATORS
 from trainer.sorting.perturbed_top_k import perturbed_top_k
 from trainer.sorting.soft_sort import soft_sort_permutation
-from trainer.sorting.survival import SortingOperator
+from trainer.sorting.survival import SortingOperator, Survival
 
 PERMUTATIONS = {"neural_sort": neural_sort_permutation, "soft_sort": soft_sort_permutation}
 
@@ -96,6 +96,25 @@ class CascadeLoss(tf.keras.layers.Layer):
             "ranking": self._ranking,
         }
         return methods[self.config.method](list(scores_by_stage), batch)
+
+    def list_survivals(self, scores_by_stage: Sequence[tf.Tensor], batch: Batch) -> list[Survival]:
+        """Returns the survival of each candidate at each stage on the full list, to look at and not to train on.
+
+        The operator is that of `LossConfig.lcron` whatever the method, the size of its head the stage's list capacity.
+
+        Args:
+          scores_by_stage: `[batch_size, list_size]` scores of each stage, in funnel order.
+          batch: `where` and `ground_truth` bool, `[batch_size, list_size]`.
+        """
+        config = self.config.lcron
+        size = count(batch["ground_truth"] & batch["where"])
+        temperature = self._temperature(config.operator, config.temperature, batch)
+        return [
+            self._operator(step=0)(
+                scores, size if capacity is None else capacity, where=batch["where"], temperature=temperature
+            )
+            for scores, capacity in zip(scores_by_stage, self.list_capacities, strict=True)
+        ]
 
     @property
     def term_names(self) -> tuple[str, ...]:
