@@ -36,6 +36,7 @@ class TrainedModel:
       best_epoch: counts from 1.
       best_value: `BEST_METRIC` after it.
       state: where the run stood at its end.
+      item_log_frequency: what the function of that name returned.
       warm_start: what was taken of an earlier model, if it started from one.
     """
 
@@ -43,6 +44,7 @@ class TrainedModel:
     best_epoch: int
     best_value: float
     state: RunState
+    item_log_frequency: np.ndarray
     warm_start: WarmStartRecord | None
 
 
@@ -70,13 +72,8 @@ def train_model(
       CheckpointError: a checkpoint could not be written.
     """
     tf.keras.utils.set_random_seed(config.seed)
-    model = CascadeModel(
-        config,
-        data.features,
-        data.request_features,
-        data.item_table,
-        item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue),
-    )
+    log_frequency = item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue)
+    model = CascadeModel(config, data.features, data.request_features, data.item_table, log_frequency)
     model(empty_batch(data.features, data.request_features))
     batches = training_batches(config, data)
     model.compile(OPTIMIZERS[config.optimizer](_learning_rate(config, config.epochs * batches.num_steps)))
@@ -96,7 +93,7 @@ def train_model(
         report=report,
     )
     best.restore()
-    return TrainedModel(model, best.epoch, best.value, state, warm_start_record)
+    return TrainedModel(model, best.epoch, best.value, state, log_frequency, warm_start_record)
 
 
 def training_batches(config: TrainerConfig, data: TrainingData) -> RequestBatches:

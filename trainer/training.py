@@ -14,7 +14,7 @@ from trainer.config import TrainerConfig
 from trainer.features import FeatureSpec
 from trainer.monitoring.monitoring import Monitoring
 from trainer.monitoring.projector import write_projector
-from trainer.train_model import BEST_METRIC, item_log_frequency, train_model, training_batches
+from trainer.train_model import BEST_METRIC, train_model, training_batches
 from trainer.training_data import read_training_data
 from trainer.training_record import TrainingRecord
 from trainer.warm_start import warm_start_files
@@ -120,7 +120,7 @@ def train(
     write_projector(
         log_dir,
         model,
-        item_log_frequency=item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue),
+        item_log_frequency=trained.item_log_frequency,
         vocabularies=data.vocabularies,
     )
     record = TrainingRecord(

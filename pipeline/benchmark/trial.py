@@ -13,7 +13,6 @@ from pipeline.benchmark.methods import METHODS
 from pipeline.benchmark.outcome import Outcome
 from pipeline.benchmark.prepared_data import PreparedData
 from pipeline.experiment import ExperimentConfig
-from trainer.callbacks.tensorboard import CascadeTensorBoard
 from trainer.cascade_model import CascadeModel
 from trainer.checkpoints.open_store import open_store
 from trainer.config_json import to_json
@@ -27,6 +26,7 @@ from trainer.evaluation.stage_models import StageModels
 from trainer.export.export_models import stage_signatures
 from trainer.features import FeatureSpec
 from trainer.item_lookup import write_item_ids
+from trainer.monitoring.monitoring import Monitoring
 from trainer.train_model import train_model
 from trainer.training_data import TrainingData, read_training_data
 
@@ -90,8 +90,10 @@ def run_trial(setup: Setup, method: str, seed: int, report: Report) -> Outcome:
         source_hash=setup.source_hash,
         report=report,
     )
-    callbacks = [CascadeTensorBoard(str(setup.folder / "tensorboard" / f"{method}-{seed}"))]
-    trained = train_model(config, data, callbacks=callbacks, store=store, report=report)
+    log_dir = setup.folder / "tensorboard" / f"{method}-{seed}"
+    with Monitoring(str(log_dir), kept_dir=store.folder / "logs", report=report) as monitoring:
+        trained = train_model(config, data, callbacks=monitoring.callbacks, store=store, report=report)
+        monitoring.finish(trained.state.epochs[trained.best_epoch - 1])
     metrics = _judge(setup, trained.model, report)
     store.clear()
     return Outcome(

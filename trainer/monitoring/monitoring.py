@@ -24,11 +24,11 @@ class Monitoring(tf.keras.callbacks.Callback):
     Args:
       log_dir: folder of the logs.
       kept_dir: local folder that outlives the process, so that curves go on after a kill; `None` keeps none.
-      profile: whether to trace some steps.
       report: gets lines about the profile and the like.
+      profile: whether to trace some steps.
     """
 
-    def __init__(self, log_dir: str, *, kept_dir: Path | None, profile: bool, report: Report) -> None:
+    def __init__(self, log_dir: str, *, kept_dir: Path | None, report: Report, profile: bool = False) -> None:
         super().__init__()
         self._writers = SummaryWriters(log_dir)
         self._kept: EpochRecord | None = None
