@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import tabulate
 
-from benchmarks.provenance import provenance
+from pipeline.benchmark.provenance import provenance
 
 _MIB = 2**20
 
