@@ -31,7 +31,7 @@ def main(num_requests: int, num_items: int, num_files: int, batch_size: int, smo
     from benchmarks.packing_ways import WAYS, Sizes, measure, write_examples
 
     sizes = Sizes(300, 500, 2, 64) if smoke else Sizes(num_requests, num_items, num_files, batch_size)
-    source = provenance("benchmarks.packing", sizes.world.seed)
+    source = provenance("python -m benchmarks.packing", str(sizes.world.seed))
     with tempfile.TemporaryDirectory() as folder:
         files = write_examples(sizes, Path(folder))
         input_mib = sum(path.stat().st_size for path in files) / _MIB

@@ -10,7 +10,7 @@ import pytest
 
 from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import to_json
-from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+from trainer.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
 from trainer.losses.config import CatalogueLossConfig, LossConfig
 
 NUM_ITEMS = 60
@@ -25,10 +25,12 @@ FEATURES = FeatureSpec(
         Categorical("age", dtype="int64", embedding_dim=2),
         Numeric("activity", num_buckets=4, embedding_dim=2),
         Timestamp("request_time_ms", embedding_dim=2),
+        Hashed("device_id", num_buckets=5, embedding_dim=2),
     ),
     item=(
         Categorical("category", embedding_dim=4),
         Numeric("duration_ms", dtype="int64", num_buckets=3, embedding_dim=2),
+        Hashed("author_id", dtype="int64", num_buckets=3, embedding_dim=2),
     ),
     history=(HistoryFeature("grade", cardinality=4, embedding_dim=2),),
     history_size=6,
@@ -47,6 +49,10 @@ CONFIG = TrainerConfig(
     batch_size=16,
     learning_rate=1e-2,
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--num-kills", type=int, default=3, help="times that a training run is killed to see it go on")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +93,7 @@ def transformed_data(tmp_path_factory: pytest.TempPathFactory) -> TransformedDat
         "item_id": scalar,
         "category": tf.io.VarLenFeature(tf.string),
         "duration_ms": tf.io.FixedLenFeature([1], tf.int64),
+        "author_id": tf.io.VarLenFeature(tf.int64),
     }
     request_spec = {
         "request_id": scalar,
@@ -94,6 +101,7 @@ def transformed_data(tmp_path_factory: pytest.TempPathFactory) -> TransformedDat
         "request_time_ms": tf.io.FixedLenFeature([1], tf.int64),
         "age": tf.io.VarLenFeature(tf.int64),
         "activity": tf.io.VarLenFeature(tf.float32),
+        "device_id": tf.io.VarLenFeature(tf.string),
         **{name: tf.io.VarLenFeature(tf.string) for name in ("history_item_id", "candidate_item_id")},
         **{name: tf.io.VarLenFeature(tf.int64) for name in ("history_grade", "candidate_stage", "candidate_rank")},
     }
@@ -135,7 +143,9 @@ def candidate_requests(transformed_data: TransformedData) -> list[bytes]:
 
 def _item(number: int, source: random.Random) -> dict[str, list]:
     item = {"item_id": [f"item_{number:02d}"], "duration_ms": [source.randrange(5_000, 60_000)]}
-    return item if number == 7 else {**item, "category": [f"category_{number % NUM_CATEGORIES}"]}
+    if number == 7:
+        return item
+    return {**item, "category": [f"category_{number % NUM_CATEGORIES}"], "author_id": [number % 8]}
 
 
 def _request(number: int, source: random.Random) -> dict[str, list]:
@@ -162,7 +172,11 @@ def _request(number: int, source: random.Random) -> dict[str, list]:
         "history_item_id": history,
         "history_grade": [source.randrange(4) for _ in history],
     }
-    return request if number % 7 == 0 else {**request, "age": [20 + user % 5]}
+    if number % 7:
+        request["age"] = [20 + user % 5]
+    if number % 9:
+        request["device_id"] = [f"device_{number % 13}"]
+    return request
 
 
 def _example(values: Mapping[str, list]) -> bytes:

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 import dacite
 
-from trainer.features import Categorical, Feature, Numeric, Timestamp
+from trainer.features import Categorical, Feature, Hashed, Numeric, Timestamp
 from trainer.tuning.config import Choice, Float, Int, Range
 
 T = TypeVar("T")
 
-_FEATURES = {"categorical": Categorical, "numeric": Numeric, "timestamp": Timestamp}
+_FEATURES = {"categorical": Categorical, "hashed": Hashed, "numeric": Numeric, "timestamp": Timestamp}
 _RANGES = {"float": Float, "int": Int, "choice": Choice}
 _KINDS = {**_FEATURES, **_RANGES}
 
@@ -22,7 +22,7 @@ def to_json(value: Any) -> str:
 
     Args:
       value: an instance of a dataclass of numbers, strings, tuples and such dataclasses. A feature of a
-        `FeatureSpec` gets the key `kind`, `"categorical"`, `"numeric"` or `"timestamp"`; so does a range of a
+        `FeatureSpec` gets the key `kind`, `"categorical"`, `"hashed"`, `"numeric"` or `"timestamp"`; so does a range of a
         search space, `"float"`, `"int"` or `"choice"`.
 
     Returns:

@@ -32,6 +32,45 @@ class Categorical:
 
 
 @dataclasses.dataclass(frozen=True)
+class Hashed:
+    """A scalar hashed into buckets, for ids without a vocabulary: too many, or new every day.
+
+    Values that share a bucket share its embedding. The bucket of a value is the same on any machine and for any data; a
+    missing one has a row of its own.
+
+    Args:
+      name: feature name in the example.
+      dtype: raw type, `"string"` or `"int64"`.
+      num_buckets: number of buckets, at least 2.
+      embedding_dim: width of its embedding.
+
+    Raises:
+      ValueError: `dtype` or `num_buckets` is none of these.
+    """
+
+    name: str
+    dtype: RawType = "string"
+    num_buckets: int = 2**16
+    embedding_dim: int = 8
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("string", "int64"):
+            raise ValueError(
+                f"`dtype` of the hashed feature `{self.name}` must be 'string' or 'int64'. "
+                f"Received: dtype={self.dtype!r}"
+            )
+        if self.num_buckets < 2:
+            raise ValueError(
+                f"`num_buckets` of the hashed feature `{self.name}` must be at least 2. "
+                f"Received: num_buckets={self.num_buckets}"
+            )
+
+    @property
+    def encoded_names(self) -> tuple[str, ...]:
+        return (self.name,)
+
+
+@dataclasses.dataclass(frozen=True)
 class Numeric:
     """A scalar cut into quantile buckets of the training data.
 
@@ -89,7 +128,7 @@ class HistoryFeature:
         return f"history_{self.name}"
 
 
-Feature = Categorical | Numeric | Timestamp
+Feature = Categorical | Hashed | Numeric | Timestamp
 
 
 @dataclasses.dataclass(frozen=True)

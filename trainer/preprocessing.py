@@ -10,7 +10,7 @@ import tensorflow_transform as tft
 
 from serving import signatures
 from trainer.config_json import from_json
-from trainer.features import Categorical, EncodedFeature, Feature, FeatureSpec, Numeric, Timestamp
+from trainer.features import Categorical, EncodedFeature, Feature, FeatureSpec, Hashed, Numeric, Timestamp
 from trainer.request_batch import CANDIDATE_STAGE, REQUEST_DAY
 
 Tensor: TypeAlias = tf.Tensor | tf.SparseTensor
@@ -21,7 +21,7 @@ CANDIDATE_RANK = "candidate_rank"
 CANDIDATE_LABEL = "candidate_label"
 
 MISSING_INT64 = -1
-"""An int64 categorical of this value is missing, and so out of vocabulary."""
+"""An int64 categorical or hashed feature of this value is missing."""
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
@@ -95,6 +95,8 @@ def encoded_features(
         if isinstance(feature, Categorical):
             # One id more for everything outside the vocabulary.
             cardinalities = [transform_output.vocabulary_size_by_name(feature.name) + 1]
+        elif isinstance(feature, Hashed):
+            cardinalities = [feature.num_buckets + 1]  # one more for what is missing
         elif isinstance(feature, Numeric):
             cardinalities = [feature.num_buckets]
         else:
@@ -106,7 +108,7 @@ def encoded_features(
 
 def missing_value(feature: Feature) -> str | int | float:
     """What stands for a missing value of the feature where a tensor must hold something."""
-    if isinstance(feature, Categorical):
+    if isinstance(feature, Categorical | Hashed):
         return "" if feature.dtype == "string" else MISSING_INT64
     return 0.0 if feature.dtype == "float" else 0
 
@@ -143,6 +145,8 @@ def _encode(inputs: Mapping[str, Tensor], features: Sequence[Feature], time_zone
         value = _dense(raw, missing_value(feature))
         if isinstance(feature, Categorical):
             outputs[feature.name] = _vocabulary_id(value, feature)
+        elif isinstance(feature, Hashed):
+            outputs[feature.name] = _hash_bucket(value, feature)
         elif isinstance(feature, Numeric):
             outputs[feature.name] = _bucket(value, feature)
         else:
@@ -151,16 +155,27 @@ def _encode(inputs: Mapping[str, Tensor], features: Sequence[Feature], time_zone
 
 
 def _vocabulary_id(value: tf.Tensor, feature: Categorical) -> tf.Tensor:
-    if feature.dtype == "int64":
-        value = tf.where(value == MISSING_INT64, "", tf.strings.as_string(value))
     # The empty string is in no vocabulary: Transform leaves it out.
     return tft.compute_and_apply_vocabulary(
-        value,
+        _text(value),
         top_k=feature.max_vocabulary,
         frequency_threshold=feature.min_count if feature.min_count > 1 else None,
         num_oov_buckets=1,
         vocab_filename=feature.name,
     )
+
+
+def _hash_bucket(value: tf.Tensor, feature: Hashed) -> tf.Tensor:
+    text = _text(value)
+    bucket = tf.strings.to_hash_bucket_fast(text, feature.num_buckets)  # the fingerprint is the same on any machine
+    return tf.where(text == "", tf.constant(feature.num_buckets, tf.int64), bucket)
+
+
+def _text(value: tf.Tensor) -> tf.Tensor:
+    """An id as text; `""` is missing."""
+    if value.dtype == tf.string:
+        return value
+    return tf.where(value == MISSING_INT64, "", tf.strings.as_string(value))
 
 
 def _bucket(value: tf.Tensor, feature: Numeric) -> tf.Tensor:

@@ -83,7 +83,8 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
 
     An embedding goes to the row of the same id; ids that are new keep the values that the model was built with. Other
     weights are taken where the shapes are equal, those of the networks only if the stage has the same tower over the
-    same features in the same order. Embeddings of numeric features are those of the same quantile.
+    same features in the same order. Embeddings of numeric features are those of the same quantile, those of hashed
+    features of the same bucket if there are as many buckets.
 
     Args:
       model: the cascade, built.
@@ -119,7 +120,7 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
             is_usable = old is not None and old.shape[1:] == variable.shape[1:]
             rows = old_rows.get(of_part, {}) if is_usable else {}
             tables.append(_take_rows(name, variable, old, rows, new_rows[of_part]))
-        elif old is not None and old.shape == variable.shape:
+        elif old is not None and old.shape == variable.shape and of_part not in old_rows:  # else its rows were ids
             variable.assign(old)
             kept.append(name)
         else:

@@ -5,11 +5,16 @@ import pytest
 
 from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import from_json, to_json, to_plain
-from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+from trainer.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
 from trainer.losses.config import LcronConfig, LossConfig
 
 FEATURES = FeatureSpec(
-    request=(Categorical("user_id", min_count=2), Numeric("age", dtype="int64"), Timestamp("request_time_ms")),
+    request=(
+        Categorical("user_id", min_count=2),
+        Numeric("age", dtype="int64"),
+        Timestamp("request_time_ms"),
+        Hashed("device_id", num_buckets=100),
+    ),
     item=(Categorical("author", dtype="int64", max_vocabulary=9),),
     history=(HistoryFeature("grade", 5),),
     list_size=7,
@@ -25,7 +30,7 @@ def test_round_trip(value):
 
 def test_features_say_their_kind():
     plain = to_plain(FEATURES)
-    assert [feature["kind"] for feature in plain["request"]] == ["categorical", "numeric", "timestamp"]
+    assert [feature["kind"] for feature in plain["request"]] == ["categorical", "numeric", "timestamp", "hashed"]
     assert plain["item"] == [
         {
             "kind": "categorical",
@@ -56,6 +61,7 @@ def test_missing_keys_take_their_defaults_and_integers_serve_as_floats():
         (TrainerConfig, '{"epochs": 0}', "`epochs` must be positive. Received: epochs=0"),
         (StageConfig, '{"name": "ranking", "tower": "din"}', 'missing value for field "capacity"'),
         (FeatureSpec, '{"request": [{"name": "age"}]}', "The `kind` of feature 'age' must be one of"),
+        (FeatureSpec, '{"request": [{"kind": "hashed", "name": "id", "num_buckets": 0}]}', "must be at least 2"),
         (FeatureSpec, '{"request": [{"kind": "numeric", "name": "age", "buckets": 3}]}', 'can not match "buckets"'),
     ],
 )

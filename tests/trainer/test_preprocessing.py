@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.config_json import to_json
-from trainer.features import Categorical, EncodedFeature, FeatureSpec, Numeric, Timestamp
+from trainer.features import Categorical, EncodedFeature, FeatureSpec, Hashed, Numeric, Timestamp
 from trainer.preprocessing import encoded_features, request_preprocessing_fn, utc_offset_ms
 
 
@@ -77,6 +77,21 @@ def test_a_missing_item_feature_is_out_of_vocabulary(transformed_data):
     assert encoded[b"item_03"]["category"] == encoded[b"item_11"]["category"] != encoded[b"item_04"]["category"]
 
 
+def test_ids_are_hashed_to_buckets_and_the_last_id_is_for_what_is_missing(transformed_data):
+    items = transformed_by_id(transformed_data.catalogue_files, "item_id")
+    raw_items = {row["item_id"][0]: row for row in map(parse, transformed_data.catalogue)}
+    devices = [(raw.get("device_id", [None])[0], encoded["device_id"][0]) for raw, encoded in pairs(transformed_data)]
+    authors = [(raw_items[key].get("author_id", [None])[0], encoded["author_id"][0]) for key, encoded in items.items()]
+    # Buckets of FarmHash's 64-bit fingerprint, which a model that was trained elsewhere relies on.
+    device_buckets = [4, 1, 1, 1, 1, 2, 1, 1, 2, 2, 4, 1, 1]
+    device_bucket = {b"device_%d" % number: bucket for number, bucket in enumerate(device_buckets)} | {None: 5}
+    author_bucket = dict(enumerate([1, 0, 1, 0, 2, 1, 2, 1])) | {None: 3}
+    assert devices == [(value, device_bucket[value]) for value, _ in devices]
+    assert authors == [(value, author_bucket[value]) for value, _ in authors]
+    assert None in dict(devices)
+    assert set(dict(authors)) == set(author_bucket)
+
+
 def test_encoded_features_count_the_ids(transformed_data):
     request = encoded_features(
         tft.TFTransformOutput(transformed_data.request_transform_dir), transformed_data.features.request
@@ -88,6 +103,7 @@ def test_encoded_features_count_the_ids(transformed_data):
         EncodedFeature("activity", 4, 2),
         EncodedFeature("request_time_ms_weekday", 7, 2),
         EncodedFeature("request_time_ms_hour", 24, 2),
+        EncodedFeature("device_id", 6, 2),
     )
 
 
@@ -114,6 +130,7 @@ def test_what_is_no_time_zone_is_refused(zone):
     [
         (Categorical("city"), r"The feature `city` must be in the examples. Received: \['age', 'request_id'\]"),
         (Categorical("age"), "The request feature `age` is declared as string. Received: int64"),
+        (Hashed("age"), "The request feature `age` is declared as string. Received: int64"),
         (Numeric("age"), "The request feature `age` is declared as float. Received: int64"),
         (Timestamp("request_id"), "The request feature `request_id` is declared as int64. Received: string"),
     ],
@@ -122,3 +139,18 @@ def test_examples_that_lack_a_declared_feature_are_refused(feature, message):
     inputs = {"request_id": tf.constant(["r"]), "age": tf.constant([3], tf.int64)}
     with pytest.raises(ValueError, match=message):
         request_preprocessing_fn(inputs, {"features": to_json(FeatureSpec(request=(feature,)))})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            {"dtype": "float"},
+            "`dtype` of the hashed feature `user` must be 'string' or 'int64'. Received: dtype='float'",
+        ),
+        ({"num_buckets": 1}, "`num_buckets` of the hashed feature `user` must be at least 2. Received: num_buckets=1"),
+    ],
+)
+def test_what_cannot_be_hashed_is_refused(values, message):
+    with pytest.raises(ValueError, match=message):
+        Hashed("user", **values)

@@ -135,6 +135,25 @@ def test_embeddings_of_another_width_start_anew(cascade_dir):
     assert WarmStartTable("retrieval/item/topic", 0, 2, 0) in record.tables
 
 
+def test_tables_without_ids_keep_their_rows_if_there_are_as_many(old, tmp_path):
+    """Those of hashed features: the rows are buckets."""
+    new = build(OLD_ITEMS, OLD, seed=2)
+    write_warm_start(str(tmp_path / "hashed"), old, {"item/topic": OLD["item/topic"]})
+    record = warm_start(new, str(tmp_path / "hashed"), {"item/topic": OLD["item/topic"]})
+    np.testing.assert_array_equal(tables(new.stages[0])["user"], tables(old.stages[0])["user"])
+    assert "retrieval/request/user" in record.kept
+    other = build(OLD_ITEMS, NEW, seed=2)
+    assert "retrieval/request/user" in warm_start(other, str(tmp_path / "hashed"), {}).initialized
+
+
+def test_rows_that_were_ids_and_are_no_more_start_anew(cascade_dir):
+    new = build(OLD_ITEMS, OLD, seed=2)
+    user = tables(new.stages[0])["user"]
+    record = warm_start(new, cascade_dir, {"item/topic": OLD["item/topic"]})
+    np.testing.assert_array_equal(tables(new.stages[0])["user"], user)
+    assert "retrieval/request/user" in record.initialized
+
+
 def test_weights_of_another_loss_start_anew(cascade_dir):
     config = dataclasses.replace(
         CONFIG,

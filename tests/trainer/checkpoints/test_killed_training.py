@@ -1,4 +1,7 @@
-"""A training run that is killed again and again ends with the weights of one that is not."""
+"""A training run that is killed again and again ends with the weights of one that is not.
+
+`python -m pytest tests/trainer/checkpoints/test_killed_training.py --num-kills 20` kills it twenty times.
+"""
 
 import json
 import os
@@ -15,7 +18,7 @@ from trainer.config_json import to_json
 from trainer.losses.config import CatalogueLossConfig, LossConfig
 from trainer.training import train
 
-NUM_KILLS, NUM_STEPS_OF_EPOCH = 3, 5
+NUM_STEPS_OF_EPOCH = 5
 CONFIG = TrainerConfig(
     stages=(
         StageConfig("retrieval", "dssm", 20, list_capacity=4, hidden_units=(8,), output_dim=4),
@@ -40,7 +43,12 @@ def whole(transformed_data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def killed(transformed_data, tmp_path_factory):
+def num_kills(request):
+    return request.config.getoption("--num-kills")
+
+
+@pytest.fixture(scope="module")
+def killed(transformed_data, tmp_path_factory, num_kills):
     """Folders of a run with deaths, and what was printed about them."""
     folder = tmp_path_factory.mktemp("killed")
     arguments = {
@@ -52,7 +60,7 @@ def killed(transformed_data, tmp_path_factory):
     }
     (folder / "arguments.json").write_text(json.dumps(arguments))
     script = Path(__file__).with_name("killed_training.py")
-    command = [sys.executable, str(script), str(folder / "arguments.json"), str(NUM_KILLS), "7"]
+    command = [sys.executable, str(script), str(folder / "arguments.json"), str(num_kills), "7"]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(script.parents[3])}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
@@ -63,9 +71,9 @@ def _folders(folder: Path) -> dict[str, str]:
     return {f"{name}_dir": str(folder / name) for name in ("output", "log", "checkpoint", "packed")}
 
 
-def test_children_died_and_left_half_written_checkpoints(killed):
+def test_children_died_and_left_half_written_checkpoints(killed, num_kills):
     _, outcome = killed
-    assert len(outcome["killed_at"]) == NUM_KILLS
+    assert len(outcome["killed_at"]) == num_kills
     assert outcome["num_half_written"] > 0
 
 
