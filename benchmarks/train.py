@@ -21,6 +21,10 @@ from pipeline.benchmark.provenance import provenance
 @click.option("--epochs", type=click.IntRange(2), default=3, show_default=True, help="The first one also compiles.")
 @click.option("--optimizer", type=click.Choice(["adam", "lazy_adam"]), default="adam", show_default=True)
 @click.option("--catalogue", is_flag=True, help="Train on the catalogue too, which the paper does not.")
+@click.option(
+    "--precision", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32", show_default=True
+)
+@click.option("--jit-compile", is_flag=True, help="Let XLA compile the step.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @click.option("--profile", is_flag=True, help="Also time the parts of a step.")
 @click.option("--smoke", is_flag=True, help="Few requests of few items, to see that it runs.")

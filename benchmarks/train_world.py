@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.configs import recflow_two_stage
 from trainer.cascade_model import CascadeModel
-from trainer.config import OptimizerKind, StageConfig, TrainerConfig
+from trainer.config import OptimizerKind, PrecisionKind, StageConfig, TrainerConfig
 from trainer.features import EncodedFeature, Feature
 from trainer.input import Requests
 from trainer.item_table import ItemTable
@@ -41,6 +41,8 @@ class World:
       epochs: passes over the requests.
       optimizer: of the network.
       catalogue: whether to train on the catalogue too, which the paper does not.
+      precision: of the towers' arithmetic.
+      jit_compile: whether XLA compiles the step.
       seed: of everything random.
     """
 
@@ -51,6 +53,8 @@ class World:
     epochs: int = 2
     optimizer: OptimizerKind = "adam"
     catalogue: bool = False
+    precision: PrecisionKind = "float32"
+    jit_compile: bool = False
     seed: int = 17
 
     @property
@@ -72,6 +76,8 @@ class World:
             epochs=self.epochs,
             batch_size=self.batch_size,
             optimizer=self.optimizer,
+            precision=self.precision,
+            jit_compile=self.jit_compile,
             seed=self.seed,
         )
 
@@ -109,7 +115,7 @@ class World:
         table = ItemTable(tuple(b"%d" % item for item in range(self.num_items)), encoded, features)
         log_frequency = np.full(self.num_items + 1, -np.log(self.num_items))
         log_frequency[0] = -np.inf
-        model = CascadeModel(self.config, FEATURES, self.request_features, table, log_frequency)
+        model = CascadeModel(self.config, FEATURES, self.request_features, table, log_frequency, self.precision)
         model(empty_batch(FEATURES, self.request_features))
         model.compile()
         return model

@@ -8,7 +8,8 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from trainer.catalogue_loss import CatalogueLoss
-from trainer.config import OptimizerKind, StageConfig, TowerKind, TrainerConfig
+from trainer.config import OptimizerKind, PrecisionKind, StageConfig, TowerKind, TrainerConfig
+from trainer.distribution.global_batch import draw_for_requests, mean_over_replicas
 from trainer.features import EncodedFeature, FeatureSpec
 from trainer.item_table import ItemTable
 from trainer.losses.cascade_loss import CascadeLoss
@@ -46,6 +47,7 @@ class CascadeModel(tfrs.models.Model):
       item_log_frequency: `[num_items + 1]`, log-probability of each catalogue row among the ground truth of the
         training data (`-inf` where it never occurs). `None` if unknown: negatives are then drawn uniformly and the
         batch's ground truth is not used as negatives.
+      precision: in which the towers compute, in training; the configuration's does not count.
     """
 
     def __init__(
@@ -55,15 +57,26 @@ class CascadeModel(tfrs.models.Model):
         request_features: tuple[EncodedFeature, ...],
         item_table: ItemTable,
         item_log_frequency: np.ndarray | None = None,
+        precision: PrecisionKind = "float32",
     ) -> None:
         super().__init__(name="cascade")
+        self.precision = precision
+        policy = tf.keras.mixed_precision.Policy("float32" if precision == "float32" else f"mixed_{precision}")
         self.config = config
         self.features = features
         self.item_table = item_table
-        self.stages = [_build_tower(stage, config, features, request_features, item_table) for stage in config.stages]
+        self.stages = [
+            _build_tower(stage, config, features, request_features, item_table, policy) for stage in config.stages
+        ]
         self.cascade_loss = CascadeLoss(config.loss, config.stages, config.seed)
         sampler = CatalogueSampler(item_table.num_items, item_log_frequency, config.loss.catalogue.popularity_share)
-        self.catalogue_loss = CatalogueLoss(config.loss.catalogue, sampler, config.seed)
+        self.catalogue_loss = CatalogueLoss(
+            config.loss.catalogue,
+            sampler,
+            config.seed,
+            draws_by_place=config.distribution != "none" or config.jit_compile,
+            pads_negatives=config.jit_compile,
+        )
         self.list_capacities = [stage.list_capacity for stage in config.stages]
         self.recalls = [Recall([stage.list_capacity], f"{stage.name}_recall") for stage in config.stages]
         self.end_to_end_recall = Recall(self.list_capacities, "end_to_end_recall")
@@ -87,12 +100,21 @@ class CascadeModel(tfrs.models.Model):
 
         `bad_step` is then the first step, from 0, whose loss or gradient was not finite; -1 before there is one.
         """
-        super().compile(optimizer=optimizer or OPTIMIZERS[self.config.optimizer](self.config.learning_rate), **kwargs)
+        optimizer = optimizer or OPTIMIZERS[self.config.optimizer](self.config.learning_rate)
+        if self.precision == "float16":
+            optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
+        super().compile(optimizer=optimizer, **kwargs)
         self.weight_optimizer = weight_optimizer or tf.keras.optimizers.Adam(self.config.weight_learning_rate)
-        self.bad_step = tf.Variable(-1, trainable=False, dtype=tf.int64, name="bad_step")
+        self.bad_step = tf.Variable(
+            -1,
+            trainable=False,
+            dtype=tf.int64,
+            name="bad_step",
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
 
     def compute_loss(self, inputs: Batch, training: bool = False) -> tf.Tensor:
-        """Returns the scalar loss of a training batch and updates the metrics."""
+        """Returns the scalar loss of a training batch, this replica's share of it, and updates the metrics."""
         ground_truth, where = inputs["ground_truth"], inputs["where"]
         if training and self.config.history_dropout > 0:
             inputs = self._drop_events(inputs)
@@ -120,34 +142,48 @@ class CascadeModel(tfrs.models.Model):
     def _drop_events(self, batch: Batch) -> Batch:
         """Hides a random share of the history's events, others at each step."""
         seed = tf.stack([tf.constant(self.config.seed + 1, tf.int64), self.optimizer.iterations])
-        kept = tf.random.stateless_uniform(tf.shape(batch["history_where"]), seed) >= self.config.history_dropout
+        kept = draw_for_requests(batch, batch["history_where"].shape[1], seed) >= self.config.history_dropout
         return {**batch, "history_where": batch["history_where"] & kept}
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """Takes one step of both optimisers.
+        """Takes one step of both optimisers; returns the metrics so far and what `take_step` returns, by name."""
+        norms = self.take_step(data)
+        return self.results() | norms
+
+    def results(self) -> dict[str, tf.Tensor]:
+        """Returns the metrics so far, by name; over all replicas."""
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def take_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """Takes one step of both optimisers, on the requests of this replica together with those of the others.
 
         Returns:
-          The metrics so far by name, and the norms of this step's gradients: `global_gradient_norm`,
-          `<stage>_gradient_norm`, and `loss_weights_gradient_norm` if the loss weights are trained.
+          The norms of this step's gradients by name: `global_gradient_norm`, `<stage>_gradient_norm`, and
+          `loss_weights_gradient_norm` if the loss weights are trained.
         """
         with tf.GradientTape() as tape:
             loss = self.compute_loss(data, training=True)
+            scaled_loss = self.optimizer.get_scaled_loss(loss) if self._scales_loss else loss
         network, weights = self._network_variables, self.cascade_loss.trainable_variables
-        gradients = tape.gradient(loss, [*network, *weights])
+        gradients = tape.gradient(scaled_loss, [*network, *weights])
+        if self._scales_loss:
+            gradients = self.optimizer.get_unscaled_gradients(gradients)
         if self.config.optimizer == "adam":
             # It passes over whole tables anyway, and Keras once more where a gradient is sparse.
             gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         # Over all replicas, so that norms and checks see what the optimisers apply.
-        pairs = self.optimizer.aggregate_gradients(zip(gradients, [*network, *weights], strict=True))
-        pairs = [(summed_rows(gradient), variable) for gradient, variable in pairs]
-        norms = self._gradient_norms([gradient for gradient, _ in pairs])
+        loss, *gradients = mean_over_replicas([loss, *gradients])
+        gradients = [summed_rows(gradient) for gradient in gradients]
+        pairs = list(zip(gradients, [*network, *weights], strict=True))
+        norms = self._gradient_norms(gradients)
         is_bad = ~tf.math.is_finite(loss + norms[GLOBAL])
+        if self._scales_loss:  # whose optimiser leaves the step out and halves the scale, down to one
+            is_bad &= ~tf.math.is_finite(loss) | (self.optimizer.loss_scale <= 1)
         self.bad_step.assign(tf.where(is_bad & (self.bad_step < 0), self.optimizer.iterations, self.bad_step))
         self.optimizer.apply_gradients(pairs[: len(network)], skip_gradients_aggregation=True)
         if weights:
             self.weight_optimizer.apply_gradients(pairs[len(network) :], skip_gradients_aggregation=True)
-        metrics = {metric.name: metric.result() for metric in self.metrics}
-        return metrics | {f"{group}_gradient_norm": norm for group, norm in norms.items()}
+        return {f"{group}_gradient_norm": norm for group, norm in norms.items()}
 
     def _gradient_norms(self, gradients: Sequence[Gradient]) -> dict[str, tf.Tensor]:
         """Norms by stage, of the `loss_weights` if they are trained, and `global`."""
@@ -170,8 +206,15 @@ class CascadeModel(tfrs.models.Model):
     def training_variables(self) -> list[tf.Variable]:
         """All that a training step changes, in an order that is always the same; after `prepare_training`."""
         variables = [*self.variables, *self.optimizer.variables, *self.weight_optimizer.variables]
+        if self._scales_loss:
+            scale = tf.train.TrackableView.children(self.optimizer)["loss_scale"]
+            variables += [scale.current_loss_scale, scale.counter]
         variables += [variable for metric in self.metrics for variable in metric.variables]
         return list({variable.ref(): variable for variable in variables}.values())
+
+    @property
+    def _scales_loss(self) -> bool:
+        return isinstance(self.optimizer, tf.keras.mixed_precision.LossScaleOptimizer)
 
     @property
     def _network_variables(self) -> list[tf.Variable]:
@@ -180,7 +223,7 @@ class CascadeModel(tfrs.models.Model):
     def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Evaluates one batch; returns the metrics so far, by name."""
         self.compute_loss(data, training=False)
-        return {metric.name: metric.result() for metric in self.metrics}
+        return self.results()
 
     def _loss_names(self) -> list[str]:
         names = ["total_loss", *self.cascade_loss.term_names]
@@ -197,6 +240,7 @@ def _build_tower(
     features: FeatureSpec,
     request_features: tuple[EncodedFeature, ...],
     item_table: ItemTable,
+    policy: tf.keras.mixed_precision.Policy,
 ) -> Tower:
     return TOWERS[stage.tower](
         num_items=item_table.num_items,
@@ -210,4 +254,5 @@ def _build_tower(
         attention_units=stage.attention_units,
         encoded=item_table.encoded,
         name=stage.name,
+        dtype=policy,
     )

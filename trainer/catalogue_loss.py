@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from trainer.distribution.global_batch import draw_for_requests, gather_requests
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.losses.config import CatalogueLossConfig
 from trainer.losses.sampled_softmax import sampled_softmax_loss
 from trainer.towers.embeddings import Batch
 from trainer.towers.tower import Tower
+
+_NOTHING = 1e30  # log count of what only fills up: divided by it, nothing is left of a score
 
 
 class Negatives(NamedTuple):
@@ -38,12 +41,26 @@ class CatalogueLoss:
       config: the settings.
       sampler: draws the shared negatives.
       seed: of the draws.
+      draws_by_place: whether a request's own draws follow from its place in the global batch alone, so that they are
+        the same over any number of replicas, and with XLA. Otherwise they are made by a quicker kernel.
+      pads_negatives: whether the batch's own negatives are as many in each step, as XLA asks. That takes `list_size`
+        for each request, of which those that are no positives count nothing.
     """
 
-    def __init__(self, config: CatalogueLossConfig, sampler: CatalogueSampler, seed: int) -> None:
+    def __init__(
+        self,
+        config: CatalogueLossConfig,
+        sampler: CatalogueSampler,
+        seed: int,
+        *,
+        draws_by_place: bool = False,
+        pads_negatives: bool = False,
+    ) -> None:
         self.config = config
         self.sampler = sampler
         self.seed = seed
+        self._draws_by_place = draws_by_place
+        self._pads_negatives = pads_negatives
 
     def __call__(
         self, batch: Batch, towers: Sequence[Tower], states: Sequence[Any], scores: Sequence[tf.Tensor], step: tf.Tensor
@@ -62,7 +79,7 @@ class CatalogueLoss:
         shared_scores = tf.matmul(states[0], towers[0].item_vectors(shared.item), transpose_b=True)
         losses = [self._softmax(batch, scores[0], shared_scores, shared)]
         if self.config.num_retrieved_negatives > 0:
-            retrieved = self._retrieve(shared, shared_scores, scores[0], seed)
+            retrieved = self._retrieve(batch, shared, shared_scores, scores[0], seed)
             for tower, state, stage_scores in zip(towers[1:], states[1:], scores[1:], strict=True):
                 retrieved_scores = tower.score(state, retrieved.item)
                 losses.append(self._softmax(batch, stage_scores, retrieved_scores, retrieved))
@@ -74,16 +91,21 @@ class CatalogueLoss:
         item = self.sampler.sample(num_sampled, seed)
         num_in_batch = tf.constant(0)
         if self.config.in_batch_negatives and self.sampler.knows_frequency:
-            in_batch = tf.boolean_mask(batch["candidate_item"], positive_weight(self.config, batch) > 0)
-            num_in_batch = tf.size(in_batch)
+            # The rows alone are gathered: every replica needs the vectors, and makes them with its own weights.
+            in_batch = gather_requests(tf.where(positive_weight(self.config, batch) > 0, batch["candidate_item"], 0))
+            num_in_batch = tf.math.count_nonzero(in_batch, dtype=tf.int32)
+            in_batch = tf.reshape(in_batch, [-1]) if self._pads_negatives else tf.boolean_mask(in_batch, in_batch > 0)
             item = tf.concat([item, in_batch], axis=0)
+        log_count = self.sampler.log_expected_count(item, num_sampled, num_in_batch)
         return Negatives(
             item,
-            self.sampler.log_expected_count(item, num_sampled, num_in_batch),
+            tf.where(item > 0, log_count, _NOTHING) if self._pads_negatives else log_count,
             self.sampler.log_expected_count(batch["candidate_item"], num_sampled, num_in_batch),
         )
 
-    def _retrieve(self, shared: Negatives, scores: tf.Tensor, list_scores: tf.Tensor, seed: tf.Tensor) -> Negatives:
+    def _retrieve(
+        self, batch: Batch, shared: Negatives, scores: tf.Tensor, list_scores: tf.Tensor, seed: tf.Tensor
+    ) -> Negatives:
         """Returns negatives of each request, drawn from the shared ones by the retrieval softmax.
 
         The shared negatives stand for the catalogue once their counts are divided out, so an item of the catalogue is
@@ -93,10 +115,18 @@ class CatalogueLoss:
         log_odds = scores - shared.log_count
         num_drawn = self.config.num_retrieved_negatives
         seed = tf.random.experimental.stateless_fold_in(seed, 1)  # the sampler has used up the seed's own randomness
-        drawn = tf.random.stateless_categorical(log_odds, num_drawn, seed, dtype=tf.int32)
+        drawn = self._draw_by_odds(batch, log_odds, num_drawn, seed)
         log_scale = math.log(num_drawn) - tf.reduce_logsumexp(log_odds, axis=-1, keepdims=True)
         drawn_scores = tf.gather(scores, drawn, batch_dims=1)
         return Negatives(tf.gather(shared.item, drawn), drawn_scores + log_scale, list_scores + log_scale)
+
+    def _draw_by_odds(self, batch: Batch, log_odds: tf.Tensor, num_drawn: int, seed: tf.Tensor) -> tf.Tensor:
+        """Returns int32 `[batch_size, num_drawn]` columns of `log_odds`, with replacement."""
+        if not self._draws_by_place:
+            return tf.random.stateless_categorical(log_odds, num_drawn, seed, dtype=tf.int32)
+        cumulative = tf.cumsum(tf.cast(tf.nn.softmax(log_odds), tf.float64), axis=-1)
+        draw = draw_for_requests(batch, num_drawn, seed, tf.float64) * cumulative[:, -1:]
+        return tf.minimum(tf.searchsorted(cumulative, draw, side="right"), tf.shape(cumulative)[1] - 1)
 
     def _softmax(self, batch: Batch, scores: tf.Tensor, negative_scores: tf.Tensor, negatives: Negatives) -> tf.Tensor:
         return sampled_softmax_loss(

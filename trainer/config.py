@@ -11,6 +11,8 @@ TowerKind = Literal["two_tower", "dssm", "din", "mlp", "dcn"]
 RETRIEVAL_TOWERS: tuple[TowerKind, ...] = ("two_tower", "dssm")
 DecayKind = Literal["linear", "none"]
 OptimizerKind = Literal["adam", "lazy_adam"]
+PrecisionKind = Literal["float32", "bfloat16", "float16"]
+DistributionKind = Literal["none", "mirrored", "multi_worker"]
 OrderKind = Literal["shuffled", "chronological"]
 
 
@@ -72,6 +74,12 @@ class TrainerConfig:
       history_dropout: share of a history's events that a training step does not see.
       weight_learning_rate: of the Adam of the loss weights.
       seed: of initialisation, shuffling and sampling.
+      distribution: over what a batch is spread. `"mirrored"` stands for the GPUs of this machine, `"multi_worker"` for
+        those of all processes that TF_CONFIG names. The number of devices changes no result but for rounding.
+      num_devices: of `"mirrored"`; `None` means all GPUs. Without a GPU, the processor is cut into as many.
+      precision: of the towers' arithmetic in training, whose weights stay float32, as do losses, metrics and what is
+        exported. `"float16"` scales the loss, and leaves out a step whose gradient is too large for it.
+      jit_compile: whether XLA compiles the training step.
       checkpoints: how often the state of the run is saved.
     """
 
@@ -91,6 +99,10 @@ class TrainerConfig:
     history_dropout: float = 0.0
     weight_learning_rate: float = 1e-2
     seed: int = 17
+    distribution: DistributionKind = "none"
+    num_devices: int | None = None
+    precision: PrecisionKind = "float32"
+    jit_compile: bool = False
     checkpoints: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
 
     def __post_init__(self) -> None:
@@ -118,7 +130,24 @@ class TrainerConfig:
         check_kind(self, "learning_rate_decay", DecayKind)
         if not 0 <= self.history_dropout < 1:
             raise ValueError(f"`history_dropout` must be in [0, 1). Received: history_dropout={self.history_dropout}")
+        self._check_devices()
         self._check_method()
+
+    def _check_devices(self) -> None:
+        check_kind(self, "distribution", DistributionKind)
+        check_kind(self, "precision", PrecisionKind)
+        if self.num_devices is not None:
+            check_positive(self, "num_devices")
+            if self.distribution != "mirrored":
+                raise ValueError(
+                    "`num_devices` must be `None` unless `distribution` is 'mirrored'. "
+                    f"Received: num_devices={self.num_devices}, distribution={self.distribution!r}"
+                )
+        if self.jit_compile and (self.optimizer == "lazy_adam" or self.distribution != "none"):
+            raise ValueError(
+                "`jit_compile` needs `optimizer` 'adam', as XLA compiles anew for each number of rows, and "
+                f"`distribution` 'none'. Received: optimizer={self.optimizer!r}, distribution={self.distribution!r}"
+            )
 
     def _check_method(self) -> None:
         """What the chosen loss asks of the stages."""

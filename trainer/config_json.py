@@ -22,8 +22,8 @@ def to_json(value: Any) -> str:
 
     Args:
       value: an instance of a dataclass of numbers, strings, tuples and such dataclasses. A feature of a
-        `FeatureSpec` gets the key `kind`, `"categorical"`, `"hashed"`, `"numeric"` or `"timestamp"`; so does a range of a
-        search space, `"float"`, `"int"` or `"choice"`.
+        `FeatureSpec` gets the key `kind`, `"categorical"`, `"hashed"`, `"numeric"` or `"timestamp"`; so does a range of
+        a search space, `"float"`, `"int"` or `"choice"`.
 
     Returns:
       One line of JSON text with sorted keys.

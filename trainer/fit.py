@@ -13,6 +13,8 @@ from trainer.cascade_model import CascadeModel
 from trainer.checkpoints.checkpointer import Checkpointer
 from trainer.checkpoints.run_state import RunState
 from trainer.checkpoints.store import CheckpointStore
+from trainer.distribution.steps import Steps
+from trainer.distribution.workers import Workers
 from trainer.training_record import EpochRecord
 
 
@@ -36,7 +38,8 @@ def fit(
       callbacks: get as the logs of a step what `model.train_step` returns, tensors, and the seconds for which the
         epoch's steps waited for their batches; as the logs of an epoch floats, the share of its time that its steps
         waited among them. Their `params` are `steps` (of an epoch), `epochs`, `train_batches` and `eval_batches`.
-      store: the run's checkpoints. The run goes on from the newest; `None` neither reads nor writes any.
+      store: the run's checkpoints. The run goes on from the newest; `None` neither reads nor writes any. Of several
+        workers only the chief's is used.
       report: gets a line about where the run goes on, and about damaged checkpoints.
 
     Returns:
@@ -46,14 +49,17 @@ def fit(
       DivergedError: the loss or its gradient became infinite or not a number.
       CheckpointError: a checkpoint could not be written.
     """
-    model.prepare_training()
-    if store is None:
+    with model.distribute_strategy.scope():
+        model.prepare_training()
+    workers = Workers(model.distribute_strategy)
+    if not workers.agree(store is not None):
         return _Fit(model, train_batches, eval_batches, best, callbacks, None).run(RunState())
-    checkpointer = Checkpointer(store, model.config.checkpoints, model.training_variables, best)
+    checkpointer = Checkpointer(store, model.config.checkpoints, model.training_variables, best, workers)
     try:
         state = checkpointer.restore(report)
         if state.epoch or state.step:
-            report(f"goes on at epoch {state.epoch + 1} step {state.step + 1}, from the checkpoint in {store.folder}")
+            place = f", from the checkpoint in {store.folder}" if store is not None else ""
+            report(f"goes on at epoch {state.epoch + 1} step {state.step + 1}{place}")
         state = _Fit(model, train_batches, eval_batches, best, callbacks, checkpointer).run(state)
         checkpointer.wait()
         return state
@@ -73,7 +79,7 @@ class _Fit:
     ) -> None:
         self._model = model
         self._train_batches = train_batches
-        self._train_step = tf.function(model.train_step, input_signature=[train_batches.element_spec])
+        self._step = Steps(model, train_batches.element_spec)
         self._eval_batches = eval_batches
         self._eval_dataset = eval_batches.epoch()
         self._best = best
@@ -109,8 +115,8 @@ class _Fit:
         waiting_s = self._steps(start, start_s)
         self._finite.check()
         training_s = time.monotonic()
-        train = {metric.name: float(metric.result()) for metric in self._model.metrics}
-        validation = self._model.evaluate(self._eval_dataset, verbose=0, return_dict=True)
+        train = self._step.metrics()
+        validation = self._step.evaluate(self._eval_dataset)
         training_s, elapsed_s = training_s - start_s, time.monotonic() - start_s
         record = EpochRecord(start.epoch + 1, start.epoch_s + elapsed_s, train, validation, waiting_s)
         state = RunState(start.epoch + 1, 0, (*start.epochs, record), start.elapsed_s + elapsed_s)
@@ -130,7 +136,7 @@ class _Fit:
             asked_s = time.monotonic()
             batch = next(batches)
             waiting_s += time.monotonic() - asked_s
-            logs = {**self._train_step(batch), WAITING_S: waiting_s}
+            logs = {**self._step.train(batch), WAITING_S: waiting_s}
             for callback in self._callbacks:
                 callback.on_train_batch_end(step, logs)
             step_of_run = start.epoch * self._train_batches.num_steps + step + 1

@@ -13,7 +13,8 @@ from trainer.cascade_model import OPTIMIZERS, CascadeModel
 from trainer.catalogue_loss import positive_weight
 from trainer.checkpoints.run_state import RunState
 from trainer.checkpoints.store import CheckpointStore
-from trainer.config import TrainerConfig
+from trainer.config import PrecisionKind, TrainerConfig
+from trainer.distribution.strategy import devices_line, open_strategy
 from trainer.fit import fit
 from trainer.input import Requests
 from trainer.losses.config import CatalogueLossConfig
@@ -32,7 +33,7 @@ class TrainedModel:
     """What came of a run.
 
     Args:
-      model: with the weights of the best epoch.
+      model: with the weights of the best epoch, in float32 on one device.
       best_epoch: counts from 1.
       best_value: `BEST_METRIC` after it.
       state: where the run stood at its end.
@@ -55,6 +56,7 @@ def train_model(
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     store: CheckpointStore | None = None,
     warm_start_dir: str | None = None,
+    strategy: tf.distribute.Strategy | None = None,
     report: Report,
 ) -> TrainedModel:
     """Trains a cascade on parsed examples; the same arguments give the same model on the same machine.
@@ -65,6 +67,7 @@ def train_model(
       callbacks: as `fit` takes them, beside the lines about progress.
       store: the run's checkpoints, which it goes on from; `None` keeps none.
       warm_start_dir: the cascade's SavedModel to start from; `None` starts from random weights.
+      strategy: of `open_strategy(config)`, which `None` opens.
       report: gets lines about progress.
 
     Raises:
@@ -73,10 +76,12 @@ def train_model(
     """
     tf.keras.utils.set_random_seed(config.seed)
     log_frequency = item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue)
-    model = CascadeModel(config, data.features, data.request_features, data.item_table, log_frequency)
-    model(empty_batch(data.features, data.request_features))
     batches = training_batches(config, data)
-    model.compile(OPTIMIZERS[config.optimizer](_learning_rate(config, config.epochs * batches.num_steps)))
+    strategy = open_strategy(config) if strategy is None else strategy
+    with strategy.scope():
+        model = build_model(config, data, log_frequency, precision=config.precision)
+        model.compile(OPTIMIZERS[config.optimizer](_learning_rate(config, config.epochs * batches.num_steps)))
+    report(devices_line(strategy))
     report(parameter_table(model))
     warm_start_record = None
     if warm_start_dir is not None:
@@ -92,8 +97,28 @@ def train_model(
         store=store,
         report=report,
     )
+    if config.distribution != "none" or config.precision != "float32":
+        model = build_model(config, data, log_frequency)  # in float32 and on one device, as it is served
+        model.compile()
+        best.set_model(model)
     best.restore()
     return TrainedModel(model, best.epoch, best.value, state, log_frequency, warm_start_record)
+
+
+def build_model(
+    config: TrainerConfig, data: TrainingData, item_log_frequency: np.ndarray, *, precision: PrecisionKind = "float32"
+) -> CascadeModel:
+    """Returns the cascade of a run with its first weights, not compiled.
+
+    Args:
+      config: the training run.
+      data: what it reads.
+      item_log_frequency: of `item_log_frequency`.
+      precision: that the towers compute in.
+    """
+    model = CascadeModel(config, data.features, data.request_features, data.item_table, item_log_frequency, precision)
+    model(empty_batch(data.features, data.request_features))
+    return model
 
 
 def training_batches(config: TrainerConfig, data: TrainingData) -> RequestBatches:

@@ -1,5 +1,6 @@
 """The training run: from transformed examples to a candidate release."""
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from trainer.callbacks.progress import Report
 from trainer.candidate import write_candidate
 from trainer.checkpoints.open_store import open_store
 from trainer.config import TrainerConfig
+from trainer.distribution.strategy import open_strategy
+from trainer.distribution.workers import Workers
 from trainer.features import FeatureSpec
 from trainer.monitoring.monitoring import Monitoring
 from trainer.monitoring.projector import write_projector
@@ -44,6 +47,9 @@ def train(
     split. With the same seed, data and machine a run gives the same model, whether it was interrupted or not: killed
     at any moment and called again with the same arguments, it goes on from its newest checkpoint.
 
+    Of several workers (`distribution="multi_worker"`) each calls this with the same arguments; the chief alone reads
+    and writes checkpoints, logs and the release.
+
     Args:
       config: the training run.
       features: the features of the data set.
@@ -68,13 +74,15 @@ def train(
       The record that the candidate release holds too.
 
     Raises:
-      ValueError: the examples do not fit the features, or a split is empty.
+      ValueError: the examples do not fit the features, a split is empty, or the devices are not there.
       DivergedError: the loss became infinite or not a number. The message names a file with the ids of the requests
         of that step, in the folder of the run's checkpoints (of the logs where there are none).
       CheckpointError: a checkpoint could not be written.
       PackedRequestsError: the packed requests could not be written.
     """
     report = report or (lambda line: None)
+    strategy = open_strategy(config)
+    is_chief = Workers(strategy).is_chief
     data = read_training_data(
         features,
         request_transform_dir=request_transform_dir,
@@ -86,7 +94,7 @@ def train(
         report=report,
     )
     store = None
-    if checkpoint_dir is not None:
+    if checkpoint_dir is not None and is_chief:
         files = {"training requests": train_files, "evaluation requests": eval_files, "catalogue": catalogue_files}
         if warm_start_dir is not None:
             files["warm start"] = warm_start_files(warm_start_dir)
@@ -100,29 +108,28 @@ def train(
             report=report,
         )
     kept_dir = store.folder / "logs" if store else None
+    monitoring = Monitoring(log_dir, kept_dir=kept_dir, profile=profile, report=report) if is_chief else None
     try:
-        with Monitoring(log_dir, kept_dir=kept_dir, profile=profile, report=report) as monitoring:
+        with monitoring or contextlib.nullcontext():
             trained = train_model(
                 config,
                 data,
-                callbacks=monitoring.callbacks,
+                callbacks=monitoring.callbacks if monitoring else [],
                 store=store,
                 warm_start_dir=warm_start_dir,
+                strategy=strategy,
                 report=report,
             )
-            monitoring.finish(trained.state.epochs[trained.best_epoch - 1])
+            if monitoring:
+                monitoring.finish(trained.state.epochs[trained.best_epoch - 1])
     except DivergedError as error:
+        if not is_chief:
+            raise
         folder = store.folder if store else Path(log_dir)
         path = write_bad_batch(folder, training_batches(config, data), error.step, train_files)
         raise DivergedError(f"{error}. The ids of that step's requests are in {path}", error.step) from error
 
     model, epochs = trained.model, trained.state.epochs
-    write_projector(
-        log_dir,
-        model,
-        item_log_frequency=trained.item_log_frequency,
-        vocabularies=data.vocabularies,
-    )
     record = TrainingRecord(
         num_train_requests=data.num_train_requests,
         num_eval_requests=data.num_eval_requests,
@@ -135,6 +142,14 @@ def train(
         warm_start=trained.warm_start,
     )
     report(f"kept epoch {trained.best_epoch} of {len(epochs)}: {BEST_METRIC} {trained.best_value:.4f}")
+    if not is_chief:
+        return record
+    write_projector(
+        log_dir,
+        model,
+        item_log_frequency=trained.item_log_frequency,
+        vocabularies=data.vocabularies,
+    )
     write_candidate(
         output_dir,
         model,

@@ -7,7 +7,7 @@ import importlib
 
 from pipeline.experiment import ExperimentConfig
 
-NAMES = ("demo", "recflow_two_stage", "recflow_three_stage", "kuairand")
+NAMES = ("demo", "recflow_two_stage", "recflow_three_stage", "kuairand", "gpu_smoke")
 
 
 def load(name: str, *, smoke: bool = False) -> ExperimentConfig:

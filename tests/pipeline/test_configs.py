@@ -31,7 +31,9 @@ def test_the_smoke_variant_simulates_a_smaller_world(name):
 
 
 def test_an_unknown_experiment_is_named():
-    message = "`config` must be one of demo, recflow_two_stage, kuairand. Received: 'nope'"
+    message = (
+        "`config` must be one of demo, recflow_two_stage, recflow_three_stage, kuairand, gpu_smoke. Received: 'nope'"
+    )
     with pytest.raises(ValueError, match=re.escape(message)):
         load("nope")
 

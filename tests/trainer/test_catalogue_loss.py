@@ -91,11 +91,13 @@ def test_later_stages_do_not_teach_retrieval(towers, batch):
     assert all(gradient is None or not np.any(tf.convert_to_tensor(gradient)) for gradient in gradients)
 
 
-def test_draws_by_retrieval_score_are_independent_of_the_shared_draws():
+@pytest.mark.parametrize("draws_by_place", [False, True])
+def test_draws_by_retrieval_score_are_independent_of_the_shared_draws(draws_by_place):
     seed = tf.constant([3, 0], tf.int64)
     sampler = CatalogueSampler(1000, None, 0.0)
-    loss = CatalogueLoss(CatalogueLossConfig(num_retrieved_negatives=500), sampler, seed=3)
+    config = CatalogueLossConfig(num_retrieved_negatives=500)
+    loss = CatalogueLoss(config, sampler, seed=3, draws_by_place=draws_by_place)
     shared = Negatives(tf.range(1000), tf.zeros([1000]), tf.zeros([1, 1]))
-    drawn = loss._retrieve(shared, tf.zeros([1, 1000]), tf.zeros([1, 1]), seed)
+    drawn = loss._retrieve({"where": tf.ones([1, 1], tf.bool)}, shared, tf.zeros([1, 1000]), tf.zeros([1, 1]), seed)
     correlation = np.corrcoef(drawn.item[0], sampler.sample(500, seed))[0, 1]
     assert abs(correlation) < 0.2

@@ -82,7 +82,7 @@ def requests(num_requests=8 * NUM_STEPS - 3):
 def untrained(config=CONFIG):
     """A model and its first values. Runs of a configuration share the model, which is traced only once."""
     table = ItemTable([b"%d" % item for item in range(NUM_ITEMS)], np.zeros([NUM_ITEMS + 1, 0]), ())
-    model = CascadeModel(config, FEATURES, (), table)
+    model = CascadeModel(config, FEATURES, (), table, precision=config.precision)
     model(empty_batch(FEATURES, ()))
     model.compile()
     model.prepare_training()
@@ -139,8 +139,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(whole, tmp_path, step, posi
     assert lines == [f"goes on at epoch {epoch} step {step}, from the checkpoint in {tmp_path}"]
 
 
-def test_an_interrupted_run_goes_on_with_lazy_adam(tmp_path):
-    config = dataclasses.replace(CONFIG, optimizer="lazy_adam", learning_rate_decay="linear")
+@pytest.mark.parametrize(
+    "settings", [{"optimizer": "lazy_adam", "learning_rate_decay": "linear"}, {"precision": "float16"}]
+)
+def test_an_interrupted_run_goes_on_with_other_settings(tmp_path, settings):
+    config = dataclasses.replace(CONFIG, **settings)
     with pytest.raises(Killed):
         run(tmp_path, KillAfter(NUM_STEPS + 1), config=config, interval_steps=2)
     assert_same(run(tmp_path, config=config), run(config=config))

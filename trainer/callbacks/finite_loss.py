@@ -41,12 +41,12 @@ class FiniteLoss(tf.keras.callbacks.Callback):
         Raises:
           DivergedError: some step so far was not finite.
         """
-        step = int(self.model.bad_step)
+        step = int(self.model.bad_step.numpy())  # a replica's variable is no number by itself
         if step < 0:
             return
         values = {metric.name: float(metric.result()) for metric in self.model.metrics if metric.name.endswith("_loss")}
         names = [f"`{name}` is {value}" for name, value in values.items() if not math.isfinite(value)]
-        rate = float(self.model.optimizer.learning_rate)
+        rate = float(self.model.optimizer.learning_rate.numpy())
         raise DivergedError(
             f"Training diverged: {names[0] if names else 'the gradient is not finite'} at step {step + 1:,}. "
             f"Lower `learning_rate` (now {rate:g}) or look for extreme values in the features",

@@ -1,13 +1,14 @@
 """The loss of a cascade inside the logged lists, as the configuration names it."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from trainer.config import StageConfig
 from trainer.config_json import from_plain, to_plain
+from trainer.distribution.global_batch import Batch, places
 from trainer.losses.arf import arf_loss
 from trainer.losses.bce import bce_loss
 from trainer.losses.config import LossConfig, MethodKind
@@ -27,8 +28,6 @@ from trainer.sorting.soft_sort import soft_sort_permutation
 from trainer.sorting.survival import SortingOperator, Survival
 
 PERMUTATIONS = {"neural_sort": neural_sort_permutation, "soft_sort": soft_sort_permutation}
-
-Batch = Mapping[str, tf.Tensor]
 
 
 class CascadeLossValue(NamedTuple):
@@ -158,7 +157,7 @@ class CascadeLoss(tf.keras.layers.Layer):
             single_weight=config.single_weight,
             log_variances=self.log_variances,
             temperature=self._temperature(config.operator, config.temperature, batch),
-            operator=self._operator(step),
+            operator=self._operator(step, batch),
             negative_weight=config.negative_weight,
             epsilon=config.epsilon,
         )
@@ -167,11 +166,11 @@ class CascadeLoss(tf.keras.layers.Layer):
             terms["end_to_end_loss_weight"] = _weight(self.end_to_end_log_variance)
         return CascadeLossValue(value.total, terms | self._stage_terms(value.single))
 
-    def _operator(self, step: tf.Tensor | int) -> SortingOperator:
+    def _operator(self, step: tf.Tensor | int, batch: Batch) -> SortingOperator:
         kind = self.config.lcron.operator
         if kind == "perturbed_top_k":
             seed = tf.stack([tf.cast(self.seed, tf.int64), tf.cast(step, tf.int64)])
-            return functools.partial(perturbed_top_k, seed=seed)
+            return functools.partial(perturbed_top_k, seed=seed, places=places(batch))
         return OPERATORS[kind]
 
     def _arf(self, scores: list[tf.Tensor], batch: Batch, version: int) -> CascadeLossValue:

@@ -3,6 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from trainer.uniform import stateless_uniform
+
 
 class CatalogueSampler:
     """Draws catalogue rows, with replacement, from a mix of popularity and uniform.
@@ -43,7 +45,7 @@ class CatalogueSampler:
 
     def sample(self, num_sampled: int, seed: tf.Tensor) -> tf.Tensor:
         """Returns int32 `[num_sampled]` catalogue rows; the same for the same int `seed` `[2]`."""
-        draw = tf.random.stateless_uniform([num_sampled], seed, dtype=tf.float64)
+        draw = stateless_uniform([num_sampled], seed, tf.float64)
         row = tf.searchsorted(self._cumulative, draw, side="right")
         return tf.clip_by_value(row, 1, tf.shape(self._cumulative)[0] - 1)
 

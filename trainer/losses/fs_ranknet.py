@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from trainer.distribution.global_batch import gather_requests
 from trainer.losses.lists import better_pairs, real_values
 from trainer.sorting.survival import real_items
 
@@ -34,11 +35,11 @@ def fs_ranknet_loss(scores: tf.Tensor, candidate_stage: tf.Tensor, *, where: tf.
     scores = real_values(scores, where)
     pairs = better_pairs(candidate_stage, where)
     losses = tf.where(pairs, tf.math.softplus(scores[..., tf.newaxis, :] - scores[..., :, tf.newaxis]), 0.0)
-    loss_of_item = tf.reshape(tf.reduce_sum(losses, axis=-1), [-1])
-    pairs_of_item = tf.reshape(tf.reduce_sum(tf.cast(pairs, scores.dtype), axis=-1), [-1])
+    loss_of_item = gather_requests(tf.reshape(tf.reduce_sum(losses, axis=-1), [-1]))
+    pairs_of_item = gather_requests(tf.reshape(tf.reduce_sum(tf.cast(pairs, scores.dtype), axis=-1), [-1]))
 
     # Sorted by stage, the items of a stage are a segment, whatever numbers the stages have.
-    stage = tf.reshape(candidate_stage, [-1])
+    stage = gather_requests(tf.reshape(candidate_stage, [-1]))
     order = tf.argsort(stage)
     stage = tf.gather(stage, order)
     segment = tf.cumsum(tf.cast(stage != tf.concat([stage[:1], stage[:-1]], axis=0), tf.int32))

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.distribution.global_batch import mean_over_replicas, num_replicas
 from trainer.sorting.survival import real_items
 
 
@@ -77,6 +78,6 @@ def mean_over_lists(item_losses: tf.Tensor, where: tf.Tensor, counted: tf.Tensor
 
 
 def mean_of_lists(list_losses: tf.Tensor, counted: tf.Tensor) -> tf.Tensor:
-    """Averages `[...]` losses over the lists that count, bool `[...]`; zero if none does."""
-    num_lists = tf.reduce_sum(tf.cast(counted, list_losses.dtype))
-    return tf.reduce_sum(tf.where(counted, list_losses, 0.0)) / tf.maximum(num_lists, 1)
+    """Averages `[...]` losses over the lists of the global batch that count, bool `[...]`; zero if none does."""
+    num_lists = mean_over_replicas(tf.reduce_sum(tf.cast(counted, list_losses.dtype)))
+    return tf.reduce_sum(tf.where(counted, list_losses, 0.0)) / tf.maximum(num_lists, 1 / num_replicas())

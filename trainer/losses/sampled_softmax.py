@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from trainer.distribution.global_batch import mean_over_replicas
+
 
 def sampled_softmax_loss(
     positive_scores: tf.Tensor,
@@ -50,7 +52,7 @@ def sampled_softmax_loss(
     others = tf.reduce_logsumexp(tf.where(hit, -1e30, others), axis=-1, keepdims=True)
     losses = tf.math.softplus(others - own)  # = -own + ln(exp own + exp others)
     total = tf.reduce_sum(tf.where(positive, positive_weight * losses, 0.0))
-    return tf.math.divide_no_nan(total, tf.reduce_sum(positive_weight))
+    return tf.math.divide_no_nan(total, mean_over_replicas(tf.reduce_sum(positive_weight)))
 
 
 def _is_member(item: tf.Tensor, members: tf.Tensor) -> tf.Tensor:

@@ -31,7 +31,7 @@ class KeptLogs(tf.keras.callbacks.Callback):
         self._report = report
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        step = int(self.model.optimizer.iterations)
+        step = int(self.model.optimizer.iterations.numpy())
         if step == 0:
             shutil.rmtree(self._kept_dir, ignore_errors=True)
         for kept in _event_files(self._kept_dir):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from trainer.distribution.global_batch import Places
 from trainer.sorting.blocks import block_ids, block_mean
 from trainer.sorting.sorted_lists import SortedLists, sort_lists
 from trainer.sorting.survival import Survival
@@ -17,6 +18,7 @@ def perturbed_top_k(
     temperature: float | tf.Tensor = 1.0,
     num_samples: int = 128,
     seed: tuple[int, int] | tf.Tensor = (0, 0),
+    places: Places | None = None,
 ) -> Survival:
     """Relaxes the top `k` of each list by adding noise (Berthet et al., NeurIPS 2020; Cordonnier et al., CVPR 2021).
 
@@ -45,6 +47,7 @@ def perturbed_top_k(
       temperature: standard deviation of the noise, positive; a float or a tensor `[...]`.
       num_samples: `M`, positive and even.
       seed: two ints or an int tensor `[2]`. Equal seeds give equal noise, so training needs one per step.
+      places: of the lists in the batch, where they are only a part of it; `None` means they are all of it.
 
     Returns:
       The survival of each item, `[..., list_size]`, in float32 (float64 for float64 scores).
@@ -59,7 +62,7 @@ def perturbed_top_k(
     if num_samples < 2 or num_samples % 2:
         raise ValueError(f"`num_samples` must be positive and even. Received: num_samples={num_samples}")
     lists = sort_lists(scores, k, where, temperature)
-    noise = _noise(lists, num_samples // 2, seed)
+    noise = _noise(lists, num_samples // 2, seed, places)
     mean = _mean_top_k(lists.scores / lists.temperature, noise, lists)
     mean = block_mean(mean, block_ids(lists.starts_of_ties()))
     share = tf.cast(lists.k, mean.dtype) / tf.cast(tf.maximum(lists.size, 1), mean.dtype)
@@ -72,15 +75,17 @@ def perturbed_top_k(
     return lists.survival(log_mean(head), log_mean(tail))
 
 
-def _noise(lists: SortedLists, num_pairs: int, seed: tuple[int, int] | tf.Tensor) -> tf.Tensor:
+def _noise(lists: SortedLists, num_pairs: int, seed: tuple[int, int] | tf.Tensor, places: Places | None) -> tf.Tensor:
     """Returns standard normal noise, `[num_pairs, num_lists, list_size]`.
 
     Drawn rank by rank, so that a longer list only draws more; and from integers, as Philox gives the same integers,
     but not the same normal numbers, with XLA and without.
     """
     num_lists, list_size = tf.unstack(tf.shape(lists.scores))
-    shape = [list_size, num_pairs, num_lists]
+    shape = [list_size, num_pairs, num_lists if places is None else places.num_requests]
     integers = tf.random.stateless_uniform(shape, seed, None, None, tf.int32, alg="philox")
+    if places is not None:
+        integers = tf.gather(integers, places.place, axis=-1)
     uniform = (tf.cast(tf.bitwise.right_shift(integers, 9), lists.scores.dtype) + 0.5) / 2**23 + 0.5  # inside (0, 1)
     return tf.transpose(tf.math.ndtri(uniform), [1, 2, 0])
 

@@ -49,6 +49,12 @@ def additive_logits(
             values = tf.matmul(tf.reshape(hidden, [-1, num_units]), kernel)  # far quicker than by a batch of matrices
             return tf.reshape(values, [-1, num_items, num_events])
 
+        def total(values: tf.Tensor) -> tf.Tensor:
+            full = (
+                tf.cast(values, tf.float32) if values.dtype.size < 4 else values
+            )  # so many halves add up to too little
+            return tf.cast(tf.reduce_sum(full, axis=[0, 1]), values.dtype)
+
         def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
             def sum_active(events: tf.Tensor, minus_items: tf.Tensor, upstream: tf.Tensor) -> tuple:
                 is_active = events[:, tf.newaxis] > minus_items[:, :, tf.newaxis]
@@ -58,7 +64,7 @@ def additive_logits(
             by_event, by_item = _by_blocks(
                 sum_active, [events, -items, upstream], (events.dtype, items.dtype), max_requests
             )
-            to_kernel = tf.reduce_sum(events * by_event, axis=[0, 1]) + tf.reduce_sum(items * by_item, axis=[0, 1])
+            to_kernel = total(events * by_event) + total(items * by_item)
             weights = tf.squeeze(kernel, axis=-1)
             message = "Attention logits have no second derivative."
             return [

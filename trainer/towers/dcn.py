@@ -21,8 +21,8 @@ class Dcn(Tower):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.crosses = [tfrs.layers.dcn.Cross() for _ in range(NUM_CROSSES)]
-        self.network = dense_stack(self.hidden_units, 1)
+        self.crosses = [tfrs.layers.dcn.Cross(dtype=self.dtype_policy) for _ in range(NUM_CROSSES)]
+        self.network = dense_stack(self.hidden_units, 1, self.dtype_policy)
 
     def encode_request(self, batch: Batch) -> tf.Tensor:
         """Returns the request's features, `[batch_size, width]`."""
@@ -36,4 +36,4 @@ class Dcn(Tower):
         first = crossed = tf.concat([request, features], axis=-1)
         for cross in self.crosses:
             crossed = cross(first, crossed)
-        return tf.squeeze(self.network(crossed), axis=-1)
+        return tf.cast(tf.squeeze(self.network(crossed), axis=-1), tf.float32)

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 
-def dense_stack(hidden_units: Sequence[int], output_dim: int | None = None) -> tf.keras.Sequential:
+def dense_stack(
+    hidden_units: Sequence[int], output_dim: int | None = None, dtype: tf.keras.mixed_precision.Policy | None = None
+) -> tf.keras.Sequential:
     """Returns dense ReLU layers, and a linear one of `output_dim` units at the end unless that is `None`."""
-    layers = [tf.keras.layers.Dense(units, activation="relu") for units in hidden_units]
+    layers = [tf.keras.layers.Dense(units, activation="relu", dtype=dtype) for units in hidden_units]
     if output_dim is not None:
-        layers.append(tf.keras.layers.Dense(output_dim))
+        layers.append(tf.keras.layers.Dense(output_dim, dtype=dtype))
     return tf.keras.Sequential(layers)
 
 
@@ -26,9 +28,9 @@ class RequestItemMlp(tf.keras.layers.Layer):
     def __init__(self, hidden_units: Sequence[int], **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.hidden_units = tuple(hidden_units)
-        self.project = tf.keras.layers.Dense(hidden_units[0], name="request")
-        self.item = tf.keras.layers.Dense(hidden_units[0], use_bias=False, name="item")
-        self.rest = dense_stack(hidden_units[1:], 1)
+        self.project = tf.keras.layers.Dense(hidden_units[0], name="request", dtype=self.dtype_policy)
+        self.item = tf.keras.layers.Dense(hidden_units[0], use_bias=False, name="item", dtype=self.dtype_policy)
+        self.rest = dense_stack(hidden_units[1:], 1, self.dtype_policy)
 
     def call(self, projected_request: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
         """Returns one score per item, `[batch_size, num_candidates]`.

@@ -36,10 +36,10 @@ class Din(Tower):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.event_attention = tf.keras.layers.Dense(self.attention_units)
-        self.item_attention = tf.keras.layers.Dense(self.attention_units, use_bias=False)
+        self.event_attention = tf.keras.layers.Dense(self.attention_units, dtype=self.dtype_policy)
+        self.item_attention = tf.keras.layers.Dense(self.attention_units, use_bias=False, dtype=self.dtype_policy)
         self.attention_kernel = self.add_weight("attention_kernel", [self.attention_units, 1])
-        self.network = RequestItemMlp(self.hidden_units)
+        self.network = RequestItemMlp(self.hidden_units, dtype=self.dtype_policy)
 
     def encode_request(self, batch: Batch) -> DinState:
         """Returns the events and the request's share of the first layers."""
@@ -51,6 +51,8 @@ class Din(Tower):
     def score(self, state: DinState, item: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[batch_size, num_candidates]` for int32 catalogue rows of that shape."""
         features = self.item_encoder(item)
-        logits = additive_logits(state.attention, self.item_attention(features), self.attention_kernel)
+        kernel = tf.convert_to_tensor(self.attention_kernel)  # a variable of several replicas has no custom gradient
+        kernel = tf.cast(kernel, state.attention.dtype)
+        logits = additive_logits(state.attention, self.item_attention(features), kernel)
         interest = tf.matmul(attention_weights(logits, state.where[:, tf.newaxis]), state.events)
-        return self.network(state.request, tf.concat([interest, features], axis=-1))
+        return tf.cast(self.network(state.request, tf.concat([interest, features], axis=-1)), tf.float32)

@@ -21,14 +21,15 @@ class Dssm(RetrievalTower):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.user_network = dense_stack(self.hidden_units, self.output_dim)
-        self.item_network = dense_stack(self.hidden_units, self.output_dim)
+        self.user_network = dense_stack(self.hidden_units, self.output_dim, self.dtype_policy)
+        self.item_network = dense_stack(self.hidden_units, self.output_dim, self.dtype_policy)
 
     def user_vectors(self, batch: Batch) -> tf.Tensor:
         """Returns `[batch_size, output_dim]`."""
         history = mean_of_events(self.history_encoder(batch), batch["history_where"])
-        return self.user_network(tf.concat([self.request_encoder(batch), history], axis=-1))
+        vectors = self.user_network(tf.concat([self.request_encoder(batch), history], axis=-1))
+        return tf.cast(vectors, tf.float32)
 
     def item_vectors(self, item: tf.Tensor) -> tf.Tensor:
         """Returns `[..., output_dim]` for int32 `[...]` catalogue rows."""
-        return self.item_network(self.item_encoder(item))
+        return tf.cast(self.item_network(self.item_encoder(item)), tf.float32)

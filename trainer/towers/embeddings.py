@@ -14,10 +14,12 @@ SMALL_TABLE_SIZE = 2**15
 """Rows up to which a table is looked up together with others: they are copied each time."""
 
 
-def embedding(cardinality: int, embedding_dim: int, name: str) -> tf.keras.layers.Embedding:
+def embedding(
+    cardinality: int, embedding_dim: int, name: str, dtype: tf.keras.mixed_precision.Policy | None = None
+) -> tf.keras.layers.Embedding:
     """Returns an embedding table that starts near zero: rows that training hardly sees stay without a say."""
     initializer = tf.keras.initializers.RandomNormal(stddev=0.03)
-    table = tf.keras.layers.Embedding(cardinality, embedding_dim, initializer, name=name)
+    table = tf.keras.layers.Embedding(cardinality, embedding_dim, initializer, name=name, dtype=dtype)
     with tf.name_scope(name):
         table.build(None)
     return table
@@ -46,7 +48,7 @@ def embed(tables: Sequence[tf.keras.layers.Embedding], columns: tf.Tensor) -> tf
         first_rows = list(itertools.accumulate([table.input_dim for table in group[:-1]], initial=0))
         # The reshape changes nothing but the gradient, which is dense before it is cut into that of each table.
         joined = tf.reshape(tf.concat([table.embeddings for table in group], axis=0), [-1, width])
-        values = tf.gather(joined, ids + tf.constant(first_rows))
+        values = tf.cast(tf.gather(joined, ids + tf.constant(first_rows)), group[0].compute_dtype)
         parts.append(tf.reshape(values, tf.concat([tf.shape(ids)[:-1], [len(group) * width]], axis=0)))
     return tf.concat(parts, axis=-1)
 
@@ -65,12 +67,12 @@ class RequestEncoder(tf.keras.layers.Layer):
     def __init__(self, features: Sequence[EncodedFeature], **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.features = tuple(features)
-        self.tables = [embedding(f.cardinality, f.embedding_dim, f.name) for f in self.features]
+        self.tables = [embedding(f.cardinality, f.embedding_dim, f.name, self.dtype_policy) for f in self.features]
 
     def call(self, batch: Batch) -> tf.Tensor:
         """Returns `[batch_size, sum of the widths]`."""
         if not self.features:
-            return tf.zeros([tf.shape(batch["history_item"])[0], 0])
+            return tf.zeros([tf.shape(batch["history_item"])[0], 0], self.compute_dtype)
         return embed(self.tables, tf.stack([batch[feature.name] for feature in self.features], axis=-1))
 
 
@@ -96,8 +98,8 @@ class ItemEncoder(tf.keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.features = tuple(features)
-        self.item_embedding = embedding(num_items + 1, item_embedding_dim, "item_embedding")
-        self.tables = [embedding(f.cardinality, f.embedding_dim, f.name) for f in self.features]
+        self.item_embedding = embedding(num_items + 1, item_embedding_dim, "item_embedding", self.dtype_policy)
+        self.tables = [embedding(f.cardinality, f.embedding_dim, f.name, self.dtype_policy) for f in self.features]
         self.item_table = self.add_weight(
             name="item_table",
             shape=[num_items + 1, len(self.features)],
@@ -124,7 +126,7 @@ class HistoryEncoder(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.item_encoder = item_encoder
         self.features = tuple(features)
-        self.tables = [embedding(f.cardinality, f.embedding_dim, f.name) for f in self.features]
+        self.tables = [embedding(f.cardinality, f.embedding_dim, f.name, self.dtype_policy) for f in self.features]
 
     def call(self, batch: Batch) -> tf.Tensor:
         """Returns `[batch_size, history_size, sum of the widths]`, whatever on padding."""
@@ -144,5 +146,5 @@ def mean_of_events(events: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
 
 def attention_weights(logits: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
     """Returns the softmax over the last axis of what `where` lets through; all zero where that is nothing."""
-    weights = tf.nn.softmax(tf.where(where, logits, -1e30), axis=-1)
-    return tf.where(where, weights, 0.0)
+    full = tf.where(where, tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits, -1e30)
+    return tf.cast(tf.where(where, tf.nn.softmax(full, axis=-1), 0.0), logits.dtype)

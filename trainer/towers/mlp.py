@@ -15,7 +15,7 @@ class Mlp(Tower):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.network = RequestItemMlp(self.hidden_units)
+        self.network = RequestItemMlp(self.hidden_units, dtype=self.dtype_policy)
 
     def encode_request(self, batch: Batch) -> tf.Tensor:
         """Returns the request's part of the first layer, `[batch_size, hidden_units[0]]`."""
@@ -24,4 +24,4 @@ class Mlp(Tower):
 
     def score(self, state: tf.Tensor, item: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[batch_size, num_candidates]` for int32 catalogue rows of that shape."""
-        return self.network(state, self.item_encoder(item))
+        return tf.cast(self.network(state, self.item_encoder(item)), tf.float32)

@@ -15,6 +15,9 @@ from trainer.towers.embeddings import Batch, HistoryEncoder, ItemEncoder, Reques
 class Tower(tf.keras.layers.Layer, abc.ABC):
     """Scores items for a request, in two steps so that the user side is computed once per request.
 
+    With a mixed precision policy as `dtype`, layers compute in half precision on float32 weights; attention weights
+    and what comes out, scores and the vectors of a retrieval tower, are float32.
+
     Args:
       num_items: items of the catalogue, rows `1..num_items`; row 0 stands for an unknown one.
       request_features: encoded user and context features.
@@ -53,9 +56,10 @@ class Tower(tf.keras.layers.Layer, abc.ABC):
         self.hidden_units = tuple(hidden_units)
         self.output_dim = output_dim
         self.attention_units = attention_units
-        self.request_encoder = RequestEncoder(self.request_features)
-        self.item_encoder = ItemEncoder(num_items, self.item_features, item_embedding_dim, encoded)
-        self.history_encoder = HistoryEncoder(self.item_encoder, self.history_features)
+        policy = self.dtype_policy
+        self.request_encoder = RequestEncoder(self.request_features, dtype=policy)
+        self.item_encoder = ItemEncoder(num_items, self.item_features, item_embedding_dim, encoded, dtype=policy)
+        self.history_encoder = HistoryEncoder(self.item_encoder, self.history_features, dtype=policy)
 
     @abc.abstractmethod
     def encode_request(self, batch: Batch) -> Any:

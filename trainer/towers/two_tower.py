@@ -29,12 +29,13 @@ class TwoTower(RetrievalTower):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.event_attention = dense_stack((self.attention_units,), NUM_POOLS)
-        self.recency = embedding(self.history_size, NUM_POOLS, "recency")
-        self.user_network = dense_stack(self.hidden_units, self.output_dim)
-        self.item_network = dense_stack(self.hidden_units, self.output_dim)
-        self.item_bypass = tf.keras.layers.Dense(self.output_dim, use_bias=False)
-        self.item_bias = tf.keras.layers.Dense(1)
+        policy = self.dtype_policy
+        self.event_attention = dense_stack((self.attention_units,), NUM_POOLS, policy)
+        self.recency = embedding(self.history_size, NUM_POOLS, "recency", policy)
+        self.user_network = dense_stack(self.hidden_units, self.output_dim, policy)
+        self.item_network = dense_stack(self.hidden_units, self.output_dim, policy)
+        self.item_bypass = tf.keras.layers.Dense(self.output_dim, use_bias=False, dtype=policy)
+        self.item_bias = tf.keras.layers.Dense(1, dtype=policy)
         self.log_scale = self._log_scale("log_scale", INITIAL_SCALE)
         self.log_history_scale = self._log_scale("log_history_scale", INITIAL_HISTORY_SCALE)
 
@@ -47,15 +48,18 @@ class TwoTower(RetrievalTower):
         weights = attention_weights(tf.linalg.matrix_transpose(logits), where[:, tf.newaxis])
         pools = tf.matmul(weights, events)  # [batch_size, NUM_POOLS, width]
         history = tf.concat([*tf.unstack(pools, NUM_POOLS, axis=1), mean_of_events(events, where)], axis=-1)
-        vectors = tf.exp(self.log_scale) * self.user_network(tf.concat([self.request_encoder(batch), history], axis=-1))
-        met = tf.matmul(weights[:, :1], self.item_vectors(batch["history_item"])[..., :-1])
+        vectors = tf.cast(self.user_network(tf.concat([self.request_encoder(batch), history], axis=-1)), tf.float32)
+        vectors *= tf.exp(self.log_scale)
+        met = tf.matmul(tf.cast(weights[:, :1], tf.float32), self.item_vectors(batch["history_item"])[..., :-1])
         vectors += tf.exp(self.log_history_scale) * tf.squeeze(met, axis=1)
         return tf.concat([vectors, tf.ones_like(vectors[:, :1])], axis=-1)
 
     def item_vectors(self, item: tf.Tensor) -> tf.Tensor:
         """Returns `[..., output_dim + 1]` for int32 `[...]` catalogue rows, the last entry the item's bias."""
         features = self.item_encoder(item)
-        return tf.concat([self.item_network(features) + self.item_bypass(features), self.item_bias(features)], axis=-1)
+        vectors = self.item_network(features) + self.item_bypass(features)
+        return tf.cast(tf.concat([vectors, self.item_bias(features)], axis=-1), tf.float32)
 
     def _log_scale(self, name: str, scale: float) -> tf.Variable:
-        return self.add_weight(name=name, shape=[], initializer=tf.constant_initializer(math.log(scale)))
+        initializer = tf.constant_initializer(math.log(scale))
+        return self.add_weight(name=name, shape=[], initializer=initializer, experimental_autocast=False)

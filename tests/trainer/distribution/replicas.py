@@ -1,0 +1,152 @@
+"""One training step of a tiny cascade over one replica and over two, in a process of its own: `replicas.py OUT.npz`.
+
+The optimisers are plain gradient descent at rate one, so what a step takes from a weight is its gradient.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.batches import RequestBatches
+from trainer.callbacks.best_epoch import BestEpoch
+from trainer.cascade_model import CascadeModel
+from trainer.checkpoints.config import CheckpointConfig
+from trainer.checkpoints.store import CheckpointStore
+from trainer.config import StageConfig, TrainerConfig
+from trainer.distribution.steps import Steps
+from trainer.distribution.strategy import open_strategy
+from trainer.features import FeatureSpec
+from trainer.fit import fit
+from trainer.item_table import ItemTable
+from trainer.losses.config import CatalogueLossConfig, LcronConfig, LossConfig
+from trainer.request_batch import empty_batch
+
+NUM_ITEMS, LIST_SIZE, HISTORY_SIZE = 20, 6, 3
+FEATURES = FeatureSpec(history_size=HISTORY_SIZE, list_size=LIST_SIZE)
+CONFIG = TrainerConfig(
+    stages=(
+        StageConfig("retrieval", "dssm", 10, list_capacity=4, hidden_units=(4,), output_dim=4),
+        StageConfig("ranking", "din", 5, list_capacity=2, hidden_units=(4,), attention_units=3),
+    ),
+    loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=8, num_retrieved_negatives=5)),
+    item_embedding_dim=4,
+    epochs=2,
+    batch_size=8,
+    history_dropout=0.3,
+    checkpoints=CheckpointConfig(interval_s=None, interval_steps=1),
+)
+
+
+def _without_retrieved(config, **loss):
+    catalogue = dataclasses.replace(config.loss.catalogue, num_retrieved_negatives=0)
+    return dataclasses.replace(config, loss=dataclasses.replace(config.loss, catalogue=catalogue, **loss))
+
+
+CONFIGS = {
+    "lcron": CONFIG,
+    "shared_negatives": _without_retrieved(CONFIG),
+    "perturbed_top_k": _without_retrieved(CONFIG, lcron=LcronConfig(operator="perturbed_top_k", temperature=1.0)),
+    "fs_ranknet": _without_retrieved(CONFIG, method="fs_ranknet"),
+    "lazy_adam": dataclasses.replace(_without_retrieved(CONFIG, method="bce"), optimizer="lazy_adam"),
+}
+NUM_REQUESTS = {"uneven": 7, "one": 1}
+CASES = ["lcron/uneven", "shared_negatives/one", "perturbed_top_k/uneven", "fs_ranknet/uneven", "lazy_adam/uneven"]
+
+
+def requests(num_requests, seed=3):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, [num_requests, LIST_SIZE])
+    where = np.arange(LIST_SIZE) < rng.integers(2, LIST_SIZE + 1, [num_requests, 1])
+    history_where = np.arange(HISTORY_SIZE) < rng.integers(0, HISTORY_SIZE + 1, [num_requests, 1])
+    return {
+        "history_item": (rng.integers(1, NUM_ITEMS, history_where.shape) * history_where).astype(np.int32),
+        "history_where": history_where,
+        "candidate_item": (rng.integers(1, NUM_ITEMS, where.shape) * where).astype(np.int32),
+        "candidate_stage": (labels * where).astype(np.int32),
+        "where": where,
+        "labels": (labels * where).astype(np.float32),
+        "ground_truth": (labels == 2) & where,
+    }
+
+
+def model(config, strategy, optimizer=tf.keras.optimizers.SGD):
+    tf.keras.utils.set_random_seed(5)
+    frequency = np.log(np.arange(1, NUM_ITEMS + 2) / np.arange(1, NUM_ITEMS + 2).sum())
+    with strategy.scope():
+        table = ItemTable([b"%d" % item for item in range(NUM_ITEMS)], np.zeros([NUM_ITEMS + 1, 0]), ())
+        built = CascadeModel(config, FEATURES, (), table, frequency)
+        built(empty_batch(FEATURES, ()))
+        built.compile(optimizer(1.0 if optimizer is tf.keras.optimizers.SGD else 0.01), tf.keras.optimizers.SGD(1.0))
+        built.prepare_training()
+    return built
+
+
+def step(config, strategy, num_requests):
+    """Returns metrics and norms by name, and the gradients by number."""
+    batches = RequestBatches(requests(num_requests), num_requests)
+    built = model(config, strategy)
+    variables = [variable for tower in built.stages for variable in tower.trainable_variables]
+    variables += built.cascade_loss.trainable_variables
+    before = [variable.numpy() for variable in variables]
+    logs = Steps(built, batches.element_spec).train(next(iter(batches.epoch())))
+    results = {name: value.numpy() for name, value in logs.items()}
+    gradients = zip(before, variables, strict=True)
+    return results | {f"gradient_{n}": old - new.numpy() for n, (old, new) in enumerate(gradients)}
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class KillAfter(tf.keras.callbacks.Callback):
+    def __init__(self, num_steps):
+        super().__init__()
+        self._left = num_steps
+
+    def on_train_batch_end(self, batch, logs):
+        self._left -= 1
+        if self._left < 0:
+            raise Killed
+
+
+def run(config, strategy, folder=None, num_steps=None):
+    """Trains two epochs, the second batch of each smaller; killed after some steps and called again, if asked."""
+    callbacks = [] if num_steps is None else [KillAfter(num_steps)]
+    built = model(config, strategy, tf.keras.optimizers.Adam)
+    batches = RequestBatches(requests(13), config.batch_size, shuffle_seed=1)
+    evaluation = RequestBatches(requests(5, seed=4), config.batch_size)
+    store = None if folder is None else CheckpointStore(folder, 2)
+    best = BestEpoch("val_end_to_end_recall")
+    try:
+        state = fit(built, batches, evaluation, best=best, callbacks=callbacks, store=store)
+    except Killed:
+        return run(config, strategy, folder)
+    results = {f"variable_{n}": variable.numpy() for n, variable in enumerate(built.training_variables)}
+    return results | {f"validation_{name}": value for name, value in state.epochs[-1].validation.items()}
+
+
+def main(path, folder):
+    config = dataclasses.replace(CONFIG, distribution="mirrored", num_devices=2)
+    two = open_strategy(config)
+    one = tf.distribute.MirroredStrategy(["CPU:0"])
+    none = tf.distribute.get_strategy()
+    results = {"num_replicas": two.num_replicas_in_sync}
+    for case in CASES:
+        name, size = case.split("/")
+        plain = CONFIGS[name]
+        spread = dataclasses.replace(plain, distribution="mirrored")
+        one_replica = (spread, one) if name == "lcron" else (plain, none)
+        for which, (config, strategy) in {"one": one_replica, "two": (spread, two)}.items():
+            values = step(config, strategy, NUM_REQUESTS[size])
+            results |= {f"{case}/{which}/{key}": value for key, value in values.items()}
+    spread = dataclasses.replace(CONFIG, distribution="mirrored")
+    runs = {"one": run(spread, one), "two": run(spread, two), "killed": run(spread, two, folder, 3)}
+    results |= {f"run/{which}/{key}": value for which, values in runs.items() for key, value in values.items()}
+    np.savez(path, **results)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,133 @@
+"""Two processes over loopback train what one does, and what they are told by their chief after an interruption."""
+
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer.candidate import load_model, read_manifest
+from trainer.checkpoints.config import CheckpointConfig
+from trainer.config import StageConfig, TrainerConfig
+from trainer.config_json import from_json, to_json
+from trainer.distribution.strategy import open_strategy
+from trainer.losses.config import CatalogueLossConfig, LossConfig
+from trainer.training import train
+from trainer.training_record import TrainingRecord
+
+CONFIG = TrainerConfig(
+    stages=(
+        StageConfig("retrieval", "dssm", 20, list_capacity=4, hidden_units=(8,), output_dim=4),
+        StageConfig("ranking", "mlp", 10, list_capacity=3, hidden_units=(8,)),
+    ),
+    loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=16, num_retrieved_negatives=5)),
+    item_embedding_dim=4,
+    epochs=2,
+    batch_size=32,  # the last batch of an epoch has 16 of the 80 requests
+    learning_rate=1e-2,
+    distribution="multi_worker",
+    checkpoints=CheckpointConfig(interval_s=None, interval_steps=1),
+)
+NAMES = ("output_dir", "log_dir", "checkpoint_dir")
+
+
+@pytest.fixture(scope="module")
+def workers(transformed_data, tmp_path_factory):
+    """Folder of both workers' files, and what each tells of its run."""
+    folder = tmp_path_factory.mktemp("workers")
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(2)]
+    processes, environments = [], []
+    for index in range(2):
+        arguments = {
+            **transformed_data.training_arguments(),
+            **{name: str(folder / str(index) / name) for name in NAMES},
+            "config": to_json(CONFIG),
+            "features": to_json(transformed_data.features),
+        }
+        (folder / f"{index}.json").write_text(json.dumps(arguments))
+        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environments.append({"TF_CPP_MIN_LOG_LEVEL": "3", "TF_CONFIG": json.dumps(cluster)})
+    script = Path(__file__).with_name("worker.py")
+    for index, environment in enumerate(environments):
+        command = [sys.executable, str(script), str(folder / f"{index}.json"), str(folder / f"record_{index}.json")]
+        environment = {**os.environ, **environment, "PYTHONPATH": str(script.parents[3])}
+        with open(folder / f"log_{index}", "w") as log:
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
+    try:
+        for index, process in enumerate(processes):
+            assert process.wait(timeout=500) == 0, (folder / f"log_{index}").read_text()[-3000:]
+    finally:
+        for process in processes:
+            process.kill()
+    told = [json.loads((folder / f"record_{index}.json").read_text()) for index in range(2)]
+    return folder, [(from_json(TrainingRecord, each["record"]), each["lines"]) for each in told]
+
+
+@pytest.fixture(scope="module")
+def alone(transformed_data, tmp_path_factory):
+    """Candidate release of one process that is not interrupted, with the draws of any number of replicas."""
+    folder = tmp_path_factory.mktemp("alone")
+    config = dataclasses.replace(CONFIG, distribution="mirrored")
+    folders = {name: str(folder / name) for name in NAMES}
+    train(config, transformed_data.features, **transformed_data.training_arguments(), **folders)
+    return folders["output_dir"]
+
+
+def test_two_workers_end_with_the_weights_of_one(workers, alone):
+    folder, _ = workers
+    weights = load_model(str(folder / "0" / "output_dir")).get_weights()
+    expected = load_model(alone).get_weights()
+    assert len(weights) == len(expected)
+    for value, other in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(value, other, rtol=1e-3, atol=1e-4)
+
+
+def test_workers_measure_the_same(workers, alone):
+    _, ((chief, _), (other, _)) = workers
+    expected = read_manifest(alone).record
+    assert [epoch.epoch for epoch in chief.epochs] == [1, 2]
+    for mine, theirs, epoch in zip(chief.epochs, other.epochs, expected.epochs, strict=True):
+        assert mine.validation == theirs.validation
+        assert mine.train == theirs.train
+        assert mine.validation == pytest.approx(epoch.validation, rel=1e-4)
+
+
+def test_both_go_on_where_the_chief_was(workers):
+    _, ((_, chief), (_, other)) = workers
+    lines = [[line for line in each if line.startswith("goes on")] for each in (chief, other)]
+    assert lines[0][0].split(",")[0] == lines[1][0]
+    assert lines[1][0] in ("goes on at epoch 1 step 3", "goes on at epoch 1 step 4")
+
+
+def test_the_chief_alone_writes(workers):
+    folder, _ = workers
+    assert (folder / "0" / "output_dir" / "manifest.json").exists()
+    assert (folder / "0" / "log_dir" / "train").exists()
+    assert not (folder / "1").exists()
+
+
+def test_without_a_cluster_there_is_one_clear_error(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ValueError, match=r"`distribution='multi_worker'` needs the environment variable TF_CONFIG"):
+        open_strategy(CONFIG)
+
+
+def test_there_must_be_as_many_devices():
+    with pytest.raises(ValueError, match=r"`num_devices` .* Received: num_devices=64"):
+        open_strategy(dataclasses.replace(CONFIG, distribution="mirrored", num_devices=64))
+
+
+def _free_ports(number):
+    sockets = [socket.socket() for _ in range(number)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

@@ -1,0 +1,39 @@
+"""Trains as one of several workers, in a process of its own: `worker.py ARGUMENTS.json RECORD.json`.
+
+The first call is cut off after the first epoch, the second goes on from the chief's checkpoint.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from trainer.config import TrainerConfig
+from trainer.config_json import from_json, to_json
+from trainer.features import FeatureSpec
+from trainer.training import train
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def main(arguments_path, record_path):
+    arguments = json.loads(Path(arguments_path).read_text())
+    config = from_json(TrainerConfig, arguments.pop("config"))
+    features = from_json(FeatureSpec, arguments.pop("features"))
+    lines = []
+
+    def report(line):
+        lines.append(line)
+        if line.startswith("epoch 1/2: loss"):
+            raise Killed
+
+    try:
+        train(config, features, report=report, **arguments)
+    except Killed:
+        record = train(config, features, report=lines.append, **arguments)
+        Path(record_path).write_text(json.dumps({"record": to_json(record), "lines": lines}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

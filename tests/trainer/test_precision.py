@@ -1,0 +1,94 @@
+"""Training whose towers compute in half precision."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer.candidate import load_model, read_manifest
+from trainer.training import train
+
+HALVES = ["bfloat16", "float16"]
+
+
+@pytest.mark.parametrize("towers", [("two_tower", "din"), ("dssm", "mlp"), ("dssm", "dcn")])
+def test_towers_compute_in_half_precision_and_score_in_float32(tiny, towers):
+    stages = tuple(dataclasses.replace(stage, tower=t) for stage, t in zip(tiny.config.stages, towers, strict=True))
+    config = dataclasses.replace(tiny.config, stages=stages)
+    full, half = tiny.model(config), tiny.model(dataclasses.replace(config, precision="bfloat16"))
+    half.set_weights(full.get_weights())
+    assert {variable.dtype for variable in half.trainable_variables} == {tf.float32}
+    for scores, expected in zip(half.score(tiny.batch(8)), full.score(tiny.batch(8)), strict=True):
+        assert scores.dtype == tf.float32
+        np.testing.assert_allclose(scores, expected, rtol=0.03, atol=0.03)
+        assert np.any(scores.numpy() != expected.numpy())
+
+
+@pytest.mark.parametrize("precision", HALVES)
+def test_training_ends_near_that_in_float32(tiny, precision):
+    ends = {}
+    for each in ("float32", precision):
+        model = tiny.model(dataclasses.replace(tiny.config, precision=each))
+        step = tf.function(model.train_step)
+        losses = []
+        for _ in range(12):
+            model.reset_metrics()
+            losses.append(float(step(tiny.batch(32))["total_loss"]))
+        assert losses[-1] < losses[0] - 0.1
+        assert int(model.bad_step) == -1
+        ends[each] = losses[-1]
+    assert ends[precision] == pytest.approx(ends["float32"], rel=0.02)
+
+
+def _loss_scale(model):
+    return tf.train.TrackableView.children(model.optimizer)["loss_scale"].current_loss_scale
+
+
+@pytest.fixture(scope="module")
+def overflown(tiny):
+    """A float16 model and its weights before a step whose scaled gradient is too large."""
+    model = tiny.model(dataclasses.replace(tiny.config, precision="float16"))
+    _loss_scale(model).assign(2.0**100)
+    before = [variable.numpy() for variable in model.stages[1].trainable_variables]
+    model.train_step(tiny.batch(8))
+    return model, before
+
+
+def test_a_gradient_that_is_too_large_for_float16_costs_a_step_and_is_no_divergence(overflown):
+    model, before = overflown
+    for variable, value in zip(model.stages[1].trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    assert int(model.bad_step) == -1
+    assert float(model.optimizer.loss_scale) == 2.0**99
+    assert int(model.optimizer.iterations) == 1
+
+
+def test_a_gradient_that_no_scale_makes_finite_is_a_divergence(overflown, tiny):
+    model, _ = overflown
+    _loss_scale(model).assign(1.0)
+    model.stages[1].item_encoder.item_embedding.embeddings.assign(tf.fill([21, 4], np.nan))
+    model.train_step(tiny.batch(8))
+    assert int(model.bad_step) == 1
+
+
+def test_what_is_released_computes_in_float32(transformed_data, candidate_dir, tmp_path):
+    full = read_manifest(str(candidate_dir))
+    config = dataclasses.replace(full.config, precision="bfloat16")
+    folders = {"output_dir": str(tmp_path / "release"), "log_dir": str(tmp_path / "logs")}
+    record = train(config, full.features, **transformed_data.training_arguments(), **folders)
+    for epoch, expected in zip(record.epochs, full.record.epochs, strict=True):
+        assert epoch.validation["total_loss"] == pytest.approx(expected.validation["total_loss"], rel=0.05)
+    assert read_manifest(folders["output_dir"]).config == config
+    assert {stage.compute_dtype for stage in load_model(folders["output_dir"]).stages} == {"float32"}
+    half = {tf.bfloat16.as_datatype_enum, tf.float16.as_datatype_enum}
+    for name in ("retrieval", "ranking", "cascade"):
+        model = tf.saved_model.load(str(tmp_path / "release" / "models" / name))
+        graphs = [signature.graph.as_graph_def() for signature in model.signatures.values()]
+        nodes = [node for graph in graphs for part in (graph, *graph.library.function) for node in _nodes(part)]
+        assert nodes
+        assert not {attribute.type for node in nodes for attribute in node.attr.values()} & half
+
+
+def _nodes(part):
+    return part.node if hasattr(part, "node") else part.node_def
