@@ -17,10 +17,12 @@ from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.metrics.recall import Recall
 from trainer.monitoring.gradient_norms import GLOBAL, Gradient, gradient_norms, summed_rows
 from trainer.optimizers.lazy_adam import LazyAdam
+from trainer.request_batch import HISTORY_HIDDEN
 from trainer.towers.dcn import Dcn
 from trainer.towers.din import Din
 from trainer.towers.dssm import Dssm
 from trainer.towers.embeddings import Batch
+from trainer.towers.item_similarity import ItemSimilarity
 from trainer.towers.mlp import Mlp
 from trainer.towers.tower import Tower
 from trainer.towers.two_tower import TwoTower
@@ -29,14 +31,21 @@ OPTIMIZERS: dict[OptimizerKind, type[tf.keras.optimizers.Optimizer]] = {
     "adam": tf.keras.optimizers.Adam,
     "lazy_adam": LazyAdam,
 }
-TOWERS: dict[TowerKind, type[Tower]] = {"two_tower": TwoTower, "dssm": Dssm, "din": Din, "mlp": Mlp, "dcn": Dcn}
+TOWERS: dict[TowerKind, type[Tower]] = {
+    "two_tower": TwoTower,
+    "dssm": Dssm,
+    "item_similarity": ItemSimilarity,
+    "din": Din,
+    "mlp": Mlp,
+    "dcn": Dcn,
+}
 
 
 class CascadeModel(tfrs.models.Model):
     """All stages of a cascade, trained together on one loss: LCRON (arXiv 2503.09492) unless the config names another.
 
-    Every stage also learns the whole catalogue, by a sampled softmax: retrieval over sampled items and the other
-    requests' ground truth, later stages over what retrieval would pick of those. Stages share no parameters. Call
+    Every stage also learns the whole catalogue, by a softmax: retrieval over all items or over sampled ones and the
+    other requests' ground truth, later stages over what retrieval would pick of those. Stages share no parameters. Call
     `compile()` before `fit`; it needs no arguments.
 
     Args:
@@ -84,7 +93,8 @@ class CascadeModel(tfrs.models.Model):
 
     def score(self, batch: Batch) -> tuple[tf.Tensor, ...]:
         """Returns the scores `[batch_size, list_size]` of the candidates by each stage, in funnel order."""
-        return tuple(tower(batch) for tower in self.stages)
+        states = [tower.encode_request(batch) for tower in self.stages]
+        return tuple(self._score_lists(states, batch, None))
 
     def call(self, batch: Batch) -> tuple[tf.Tensor, ...]:
         """Returns `score(batch)`; one call builds every weight."""
@@ -119,14 +129,13 @@ class CascadeModel(tfrs.models.Model):
         if training and self.config.history_dropout > 0:
             inputs = self._drop_events(inputs)
         states = [tower.encode_request(inputs) for tower in self.stages]
-        scores = [
-            tower.score(state, inputs["candidate_item"]) for tower, state in zip(self.stages, states, strict=True)
-        ]
+        catalogue_scores = self._score_catalogue(states[0]) if self.catalogue_loss.is_over_all_items else None
+        scores = self._score_lists(states, inputs, catalogue_scores)
 
         step = self.optimizer.iterations
         total, terms = self.cascade_loss(scores, inputs, step=step)
         if self.config.loss.catalogue.weight > 0:
-            catalogue_losses = self.catalogue_loss(inputs, self.stages, states, scores, step)
+            catalogue_losses = self.catalogue_loss(inputs, self.stages, states, scores, step, catalogue_scores)
             for index, catalogue_loss in enumerate(catalogue_losses):
                 terms[f"{self.config.stages[index].name}_catalogue_loss"] = catalogue_loss
                 total += self.config.loss.catalogue.weight * catalogue_loss
@@ -139,11 +148,27 @@ class CascadeModel(tfrs.models.Model):
         self.end_to_end_recall.update_state(scores, ground_truth, where)
         return total
 
+    def _score_catalogue(self, state: tf.Tensor) -> tf.Tensor:
+        """Returns the retrieval scores `[batch_size, num_items + 1]` of all catalogue rows."""
+        item_vectors = self.stages[0].item_vectors(tf.range(self.item_table.num_items + 1))
+        return tf.matmul(state, item_vectors, transpose_b=True)
+
+    def _score_lists(self, states: Sequence[Any], batch: Batch, catalogue_scores: tf.Tensor | None) -> list[tf.Tensor]:
+        """Returns the scores of the candidates by each stage; those of retrieval are looked up where they are known."""
+        item, scores = batch["candidate_item"], []
+        for tower, state in zip(self.stages, states, strict=True):
+            if not scores and catalogue_scores is not None:
+                scores.append(tf.gather(catalogue_scores, item, batch_dims=1))
+            else:
+                scores.append(tower.score_after(state, item, scores[-1] if scores else None))
+        return scores
+
     def _drop_events(self, batch: Batch) -> Batch:
         """Hides a random share of the history's events, others at each step."""
         seed = tf.stack([tf.constant(self.config.seed + 1, tf.int64), self.optimizer.iterations])
         kept = draw_for_requests(batch, batch["history_where"].shape[1], seed) >= self.config.history_dropout
-        return {**batch, "history_where": batch["history_where"] & kept}
+        where = batch["history_where"]
+        return {**batch, "history_where": where & kept, HISTORY_HIDDEN: where & ~kept}
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """Takes one step of both optimisers; returns the metrics so far and what `take_step` returns, by name."""
@@ -252,6 +277,7 @@ def _build_tower(
         hidden_units=stage.hidden_units,
         output_dim=stage.output_dim,
         attention_units=stage.attention_units,
+        adds_to_previous=stage.adds_to_previous,
         encoded=item_table.encoded,
         name=stage.name,
         dtype=policy,

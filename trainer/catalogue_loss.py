@@ -8,8 +8,10 @@ import tensorflow as tf
 
 from trainer.distribution.global_batch import draw_for_requests, gather_requests
 from trainer.losses.catalogue_sampler import CatalogueSampler
+from trainer.losses.catalogue_softmax import catalogue_softmax_loss
 from trainer.losses.config import CatalogueLossConfig
 from trainer.losses.sampled_softmax import sampled_softmax_loss
+from trainer.request_batch import CANDIDATE_ITEM, HISTORY_HIDDEN, HISTORY_ITEM
 from trainer.towers.embeddings import Batch
 from trainer.towers.tower import Tower
 
@@ -31,11 +33,11 @@ class Negatives(NamedTuple):
 
 
 class CatalogueLoss:
-    """A sampled softmax for each stage, whose negatives are what the stage meets when it serves.
+    """A softmax for each stage, whose negatives are what the stage meets when it serves.
 
-    Retrieval learns against items of the catalogue and the positives of the other requests, shared by the batch.
-    Later stages learn against items that are drawn from those by their retrieval scores, for each request apart. All
-    draws are corrected for, so every stage learns how likely an item is among the whole catalogue.
+    Retrieval learns against all items of the catalogue, or a sample of it and the positives of the other requests,
+    shared by the batch. Later stages learn against items that are drawn from those by their retrieval scores, for each
+    request apart. All draws are corrected for, so every stage learns how likely an item is among the whole catalogue.
 
     Args:
       config: the settings.
@@ -63,7 +65,13 @@ class CatalogueLoss:
         self._pads_negatives = pads_negatives
 
     def __call__(
-        self, batch: Batch, towers: Sequence[Tower], states: Sequence[Any], scores: Sequence[tf.Tensor], step: tf.Tensor
+        self,
+        batch: Batch,
+        towers: Sequence[Tower],
+        states: Sequence[Any],
+        scores: Sequence[tf.Tensor],
+        step: tf.Tensor,
+        catalogue_scores: tf.Tensor | None = None,
     ) -> list[tf.Tensor]:
         """Returns the scalar loss of each stage in funnel order, of retrieval alone if none is drawn for the others.
 
@@ -73,17 +81,45 @@ class CatalogueLoss:
           states: what each tower's `encode_request` returned.
           scores: `[batch_size, list_size]` scores of the candidates by each stage.
           step: int64 scalar; each step draws anew.
+          catalogue_scores: `[batch_size, num_items + 1]` retrieval scores of all catalogue rows, if
+            `is_over_all_items`.
         """
         seed = tf.stack([tf.cast(self.seed, tf.int64), step])
-        shared = self._draw(batch, seed)
-        shared_scores = tf.matmul(states[0], towers[0].item_vectors(shared.item), transpose_b=True)
-        losses = [self._softmax(batch, scores[0], shared_scores, shared)]
+        if catalogue_scores is not None:
+            shared = self._all_items(batch)
+            shared_scores = catalogue_scores[:, 1:]
+            losses = [self._whole_softmax(batch, catalogue_scores)]
+        else:
+            shared = self._draw(batch, seed)
+            shared_scores = tf.matmul(states[0], towers[0].item_vectors(shared.item), transpose_b=True)
+            losses = [self._softmax(batch, scores[0], shared_scores, shared)]
         if self.config.num_retrieved_negatives > 0:
-            retrieved = self._retrieve(batch, shared, shared_scores, scores[0], seed)
+            retrieved, retrieved_scores = self._retrieve(batch, shared, shared_scores, scores[0], seed)
             for tower, state, stage_scores in zip(towers[1:], states[1:], scores[1:], strict=True):
-                retrieved_scores = tower.score(state, retrieved.item)
+                retrieved_scores = tower.score_after(state, retrieved.item, retrieved_scores)
                 losses.append(self._softmax(batch, stage_scores, retrieved_scores, retrieved))
         return losses
+
+    @property
+    def is_over_all_items(self) -> bool:
+        """Whether the term of retrieval is over every item and needs the scores of all."""
+        return self.config.weight > 0 and self.config.num_sampled_negatives is None
+
+    def _all_items(self, batch: Batch) -> Negatives:
+        """Returns every item once."""
+        item = tf.range(1, self.sampler.num_items + 1)
+        return Negatives(item, tf.zeros_like(item, tf.float32), tf.zeros_like(batch[CANDIDATE_ITEM], tf.float32))
+
+    def _whole_softmax(self, batch: Batch, catalogue_scores: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of retrieval over all items, whose positives may be hidden events too."""
+        item, weight = batch[CANDIDATE_ITEM], positive_weight(self.config, batch)
+        if self.config.hidden_event_weight > 0 and HISTORY_HIDDEN in batch:
+            is_known = batch[HISTORY_HIDDEN] & (batch[HISTORY_ITEM] > 0)
+            item = tf.concat([item, batch[HISTORY_ITEM]], axis=1)
+            weight = tf.concat([weight, self.config.hidden_event_weight * tf.cast(is_known, tf.float32)], axis=1)
+        return catalogue_softmax_loss(
+            catalogue_scores, positive_item=item, positive_weight=weight, temperature=self.config.temperature
+        )
 
     def _draw(self, batch: Batch, seed: tf.Tensor) -> Negatives:
         """Returns what all requests share: sampled items and, if their frequency is known, the batch's positives."""
@@ -105,20 +141,22 @@ class CatalogueLoss:
 
     def _retrieve(
         self, batch: Batch, shared: Negatives, scores: tf.Tensor, list_scores: tf.Tensor, seed: tf.Tensor
-    ) -> Negatives:
-        """Returns negatives of each request, drawn from the shared ones by the retrieval softmax.
+    ) -> tuple[Negatives, tf.Tensor]:
+        """Returns negatives of each request, drawn from the shared ones by the retrieval softmax, and their scores.
 
         The shared negatives stand for the catalogue once their counts are divided out, so an item of the catalogue is
         drawn about `n·exp(s) / Z` times, with `n` draws, its retrieval score `s` and `Z` the sum over the catalogue.
         """
-        scores, list_scores = (tf.stop_gradient(s / self.config.temperature) for s in (scores, list_scores))
+        temperature = self.config.temperature
+        scores, list_scores = (tf.stop_gradient(s / temperature) for s in (scores, list_scores))
         log_odds = scores - shared.log_count
         num_drawn = self.config.num_retrieved_negatives
         seed = tf.random.experimental.stateless_fold_in(seed, 1)  # the sampler has used up the seed's own randomness
         drawn = self._draw_by_odds(batch, log_odds, num_drawn, seed)
         log_scale = math.log(num_drawn) - tf.reduce_logsumexp(log_odds, axis=-1, keepdims=True)
         drawn_scores = tf.gather(scores, drawn, batch_dims=1)
-        return Negatives(tf.gather(shared.item, drawn), drawn_scores + log_scale, list_scores + log_scale)
+        negatives = Negatives(tf.gather(shared.item, drawn), drawn_scores + log_scale, list_scores + log_scale)
+        return negatives, drawn_scores * temperature
 
     def _draw_by_odds(self, batch: Batch, log_odds: tf.Tensor, num_drawn: int, seed: tf.Tensor) -> tf.Tensor:
         """Returns int32 `[batch_size, num_drawn]` columns of `log_odds`, with replacement."""

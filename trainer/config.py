@@ -7,8 +7,8 @@ from trainer.checkpoints.config import CheckpointConfig
 from trainer.config_checks import check_kind, check_not_negative, check_positive
 from trainer.losses.config import LossConfig
 
-TowerKind = Literal["two_tower", "dssm", "din", "mlp", "dcn"]
-RETRIEVAL_TOWERS: tuple[TowerKind, ...] = ("two_tower", "dssm")
+TowerKind = Literal["two_tower", "dssm", "item_similarity", "din", "mlp", "dcn"]
+RETRIEVAL_TOWERS: tuple[TowerKind, ...] = ("two_tower", "dssm", "item_similarity")
 DecayKind = Literal["linear", "none"]
 OptimizerKind = Literal["adam", "lazy_adam"]
 PrecisionKind = Literal["float32", "bfloat16", "float16"]
@@ -22,13 +22,15 @@ class StageConfig:
 
     Args:
       name: folder and model name of the stage, `"retrieval"` for the first.
-      tower: kind of its scoring model; the first stage is a `"two_tower"` or a `"dssm"`.
+      tower: kind of its scoring model; the first stage is one of `RETRIEVAL_TOWERS`.
       capacity: items it passes on when it serves (`q_t`).
       list_capacity: items it passes on within a logged list in the in-list metrics (and in training, if the loss
         says so); `None` stands for the size of the list's ground truth. Where all stages say `None`, retrieval
         alone decides what leaves the cascade, so give each stage its own to see the cascade at work.
       min_candidate_stage: least `candidate_stage` of the logged items that it trains on where stages are trained apart
         (`bce`); such a stage sees what earlier ones let through.
+      adds_to_previous: whether its score is its tower's plus that of the stage before it, through which nothing is
+        learned: the stage then starts from the order that it receives. Not for the first stage.
       hidden_units: widths of its dense layers.
       output_dim: width of the user and item vectors of the first stage.
       attention_units: hidden width of the attention over the history (two-tower and DIN).
@@ -39,6 +41,7 @@ class StageConfig:
     capacity: int
     list_capacity: int | None = None
     min_candidate_stage: int = 0
+    adds_to_previous: bool = False
     hidden_units: tuple[int, ...] = (128, 64)
     output_dim: int = 32
     attention_units: int = 32
@@ -116,6 +119,8 @@ class TrainerConfig:
                 f"The first stage must be named 'retrieval' and be one of {RETRIEVAL_TOWERS}. "
                 f"Received: {self.stages[0].name!r}, {self.stages[0].tower!r}"
             )
+        if self.stages[0].adds_to_previous:
+            raise ValueError("`adds_to_previous` must be false for the first stage. Received: adds_to_previous=True")
         capacities = [stage.capacity for stage in self.stages]
         if sorted(capacities, reverse=True) != capacities:
             raise ValueError(f"Stage capacities must not grow along the funnel. Received: {capacities}")

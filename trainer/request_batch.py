@@ -9,6 +9,8 @@ from trainer.features import EncodedFeature, FeatureSpec
 
 HISTORY_ITEM = "history_item"
 HISTORY_WHERE = "history_where"
+HISTORY_HIDDEN = "history_hidden"
+"""In a training step: events that the step hides from the model, bool `[B, L]`."""
 CANDIDATE_ITEM = "candidate_item"
 CANDIDATE_STAGE = "candidate_stage"
 WHERE = "where"

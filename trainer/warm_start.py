@@ -113,14 +113,15 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
     tables, kept, initialized = [], [], []
     for name, variable in _parameters(model):
         part, _, of_part = name.partition("/")
+        table = _ITEM_ID if of_part.startswith(f"{_ITEM_ID}/") else of_part
         old = None
         if name in numbers and (old_inputs.get(part) == new_inputs[part] or not of_part.startswith(_NETWORK)):
             old = reader.get_tensor(f"{_PARAMETERS}/{numbers[name]}/.ATTRIBUTES/VARIABLE_VALUE")
-        if of_part in new_rows:
+        if table in new_rows:
             is_usable = old is not None and old.shape[1:] == variable.shape[1:]
-            rows = old_rows.get(of_part, {}) if is_usable else {}
-            tables.append(_take_rows(name, variable, old, rows, new_rows[of_part]))
-        elif old is not None and old.shape == variable.shape and of_part not in old_rows:  # else its rows were ids
+            rows = old_rows.get(table, {}) if is_usable else {}
+            tables.append(_take_rows(name, variable, old, rows, new_rows[table]))
+        elif old is not None and old.shape == variable.shape and table not in old_rows:  # else its rows were ids
             variable.assign(old)
             kept.append(name)
         else:
@@ -166,6 +167,8 @@ def _parameters(model: CascadeModel) -> Iterator[tuple[str, tf.Variable]]:
 
 def _tables(stage: Tower) -> Iterator[tuple[str, tf.Variable]]:
     yield _ITEM_ID, stage.item_encoder.item_embedding.embeddings
+    for name, layer in stage.item_tables.items():
+        yield f"{_ITEM_ID}/{name}", layer.embeddings
     names = [f"request/{feature.name}" for feature in stage.request_features]
     names += [f"item/{feature.name}" for feature in stage.item_features]
     names += [f"history/{feature.name}" for feature in stage.history_features]

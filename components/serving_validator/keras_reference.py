@@ -1,6 +1,7 @@
 """The scores that the Keras model gives to requests as the trainer reads them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -9,6 +10,7 @@ from serving import signatures
 from trainer.candidate import load_model
 from trainer.input import read_requests
 from trainer.preprocessing import missing_value
+from trainer.towers.tower import Tower
 
 _ITEMS_PER_BLOCK = 1024  # a ranking tower holds the history beside every item of a block
 
@@ -58,10 +60,12 @@ class KerasReference:
         rows = np.array([self._row_by_id.get(item_id, 0) for item_id in item_ids], np.int32)
         if not len(rows):
             return np.zeros(0, np.float32)
-        tower = self._model.stages[self.stages.index(stage)]
-        state = tower.encode_request(self._batch(request))
+        last = self.stages.index(stage)
+        first = max(index for index in range(last + 1) if not self._model.stages[index].adds_to_previous)
+        batch, towers = self._batch(request), self._model.stages[first : last + 1]
+        states = [tower.encode_request(batch) for tower in towers]
         blocks = np.split(rows, range(_ITEMS_PER_BLOCK, len(rows), _ITEMS_PER_BLOCK))
-        scores = np.concatenate([tower.score(state, block[np.newaxis])[0].numpy() for block in blocks])
+        scores = np.concatenate([_score(towers, states, block[np.newaxis]) for block in blocks])
         return np.where(rows > 0, scores, np.float32(signatures.LOWEST_SCORE))
 
     def best_retrieval_scores(self, request: int, k: int, excluded_ids: Sequence[bytes]) -> np.ndarray:
@@ -72,3 +76,11 @@ class KerasReference:
 
     def _batch(self, request: int) -> dict[str, tf.Tensor]:
         return {name: tf.constant(values[request : request + 1]) for name, values in self._requests.items()}
+
+
+def _score(towers: Sequence[Tower], states: Sequence[Any], item: np.ndarray) -> np.ndarray:
+    """Returns float32 `[num_items]` of the last tower for `item` `[1, num_items]`, the others are added up to it."""
+    scores = None
+    for tower, state in zip(towers, states, strict=True):
+        scores = tower.score_after(state, item, scores)
+    return scores[0].numpy()

@@ -185,6 +185,36 @@ def test_history_dropout_hides_events_in_training_alone(topic, requests):
     assert hidden != pytest.approx(without, rel=1e-6)
 
 
+def test_hidden_events_teach_retrieval(topic, requests):
+    config = dataclasses.replace(_catalogue(num_sampled_negatives=None, hidden_event_weight=1.0), history_dropout=0.5)
+    without = dataclasses.replace(_catalogue(num_sampled_negatives=None), history_dropout=0.5)
+    model, plain = _model(topic, requests, config), _model(topic, requests, without)
+    batch = next(iter(_batches(requests)))
+    assert float(model.compute_loss(batch)) == pytest.approx(float(plain.compute_loss(batch)), rel=1e-6)
+    taught = float(model.compute_loss(batch, training=True))
+    assert taught != pytest.approx(float(plain.compute_loss(batch, training=True)), rel=1e-4)
+
+
+def test_scores_looked_up_in_those_of_the_whole_catalogue_are_the_towers(topic, requests):
+    """Stages that add to each other, trained on all items: what the losses see is what the model scores."""
+    stages = (STAGES[0], *(dataclasses.replace(stage, adds_to_previous=True) for stage in STAGES[1:]))
+    config = dataclasses.replace(_catalogue(num_sampled_negatives=None), stages=stages)
+    model = _model(topic, requests, config)
+    batch = next(iter(_batches(requests)))
+    model.evaluate(_batches(requests, 32).take(1), verbose=0)
+    scores = model.score(batch)
+    added = [tower(batch) for tower in model.stages]
+    for index in range(3):
+        np.testing.assert_allclose(scores[index], sum(added[: index + 1]), rtol=1e-5, atol=1e-6)
+    expected = lcron_loss(
+        scores,
+        batch["ground_truth"],
+        where=batch["where"],
+        temperature=50.0 * batch["where"].numpy().sum(axis=1) / 40,
+    )
+    assert float(model.loss_means["end_to_end_loss"].result()) == pytest.approx(float(expected.end_to_end), rel=1e-5)
+
+
 def test_stages_share_no_variables(topic, requests):
     model = _model(topic, requests)
     owned = [{id(variable) for variable in stage.variables} for stage in model.stages]

@@ -75,6 +75,28 @@ def test_unknown_frequency_draws_uniformly(towers, batch):
     assert losses[0] == pytest.approx(_expected(retrieval, counts, batch, weights), rel=0.01)
 
 
+@pytest.mark.parametrize("hidden_event_weight", [0.0, 0.5])
+def test_whole_catalogue_is_exact(towers, batch, hidden_event_weight):
+    items = tf.tile(tf.range(NUM_ITEMS + 1)[tf.newaxis], [2, 1])
+    batch = {**batch, "history_hidden": tf.constant([[False, True], [False, False]])}
+    states = [tower.encode_request(batch) for tower in towers]
+    retrieval, ranking = (tower.score(state, items).numpy() for tower, state in zip(towers, states, strict=True))
+    scores = [tower.score(state, batch["candidate_item"]) for tower, state in zip(towers, states, strict=True)]
+    config = CatalogueLossConfig(
+        num_sampled_negatives=None, num_retrieved_negatives=NUM_DRAWS, hidden_event_weight=hidden_event_weight
+    )
+    loss = CatalogueLoss(config, CatalogueSampler(NUM_ITEMS, LOG_FREQUENCY, 0.5), seed=3)
+    assert loss.is_over_all_items
+    losses = loss(batch, towers, states, scores, tf.constant(0, tf.int64), tf.constant(retrieval))
+    log_total = np.log(np.exp(retrieval[:, 1:]).sum(axis=1))
+    expected = 2 * log_total[0] - retrieval[0, 1] - retrieval[0, 5] + log_total[1] - retrieval[1, 9]
+    expected += hidden_event_weight * (log_total[0] - retrieval[0, 4])
+    assert float(losses[0]) == pytest.approx(expected / (3 + hidden_event_weight), rel=1e-5)
+    retrieved = NUM_DRAWS * np.exp(retrieval) / np.exp(retrieval[:, 1:]).sum(axis=1, keepdims=True)
+    weights = batch["ground_truth"].numpy().astype(float)
+    assert float(losses[1]) == pytest.approx(_expected(ranking, retrieved, batch, weights), rel=0.01)
+
+
 def test_later_stages_may_go_without(towers, batch):
     assert len(_losses(towers, batch, num_retrieved_negatives=0)) == 1
 
@@ -98,6 +120,7 @@ def test_draws_by_retrieval_score_are_independent_of_the_shared_draws(draws_by_p
     config = CatalogueLossConfig(num_retrieved_negatives=500)
     loss = CatalogueLoss(config, sampler, seed=3, draws_by_place=draws_by_place)
     shared = Negatives(tf.range(1000), tf.zeros([1000]), tf.zeros([1, 1]))
-    drawn = loss._retrieve({"where": tf.ones([1, 1], tf.bool)}, shared, tf.zeros([1, 1000]), tf.zeros([1, 1]), seed)
+    batch = {"where": tf.ones([1, 1], tf.bool)}
+    drawn, _ = loss._retrieve(batch, shared, tf.zeros([1, 1000]), tf.zeros([1, 1]), seed)
     correlation = np.corrcoef(drawn.item[0], sampler.sample(500, seed))[0, 1]
     assert abs(correlation) < 0.2

@@ -20,7 +20,8 @@ IN_LISTS = (
     [
         (
             lambda: StageConfig("ranking", "tree", 5),
-            "`tower` must be one of ('two_tower', 'dssm', 'din', 'mlp', 'dcn'). Received: tower='tree'",
+            "`tower` must be one of ('two_tower', 'dssm', 'item_similarity', 'din', 'mlp', 'dcn'). "
+            "Received: tower='tree'",
         ),
         (lambda: StageConfig("ranking", "din", 0), "`capacity` must be positive. Received: capacity=0"),
         (
@@ -39,7 +40,17 @@ IN_LISTS = (
         ),
         (
             lambda: TrainerConfig((RANKING, RETRIEVAL)),
-            "The first stage must be named 'retrieval' and be one of ('two_tower', 'dssm'). Received: 'ranking', 'din'",
+            "The first stage must be named 'retrieval' and be one of ('two_tower', 'dssm', 'item_similarity'). "
+            "Received: 'ranking', 'din'",
+        ),
+        (
+            lambda: TrainerConfig((dataclasses.replace(RETRIEVAL, adds_to_previous=True), RANKING)),
+            "`adds_to_previous` must be false for the first stage. Received: adds_to_previous=True",
+        ),
+        (
+            lambda: CatalogueLossConfig(hidden_event_weight=1.0),
+            "`hidden_event_weight` must be 0 unless `num_sampled_negatives` is None, the whole catalogue. "
+            "Received: hidden_event_weight=1.0",
         ),
         (
             lambda: TrainerConfig((RETRIEVAL, StageConfig("ranking", "din", 40))),

@@ -114,6 +114,20 @@ def test_all_that_is_trained_is_kept(old, cascade_dir):
         np.testing.assert_array_equal(after, before)
 
 
+def test_all_tables_of_items_follow_their_ids(tmp_path):
+    retrieval = dataclasses.replace(CONFIG.stages[0], tower="item_similarity")
+    config = dataclasses.replace(CONFIG, stages=(retrieval, CONFIG.stages[1]))
+    old, new = build(OLD_ITEMS, OLD, seed=1, config=config), build(NEW_ITEMS, NEW, seed=2, config=config)
+    write_warm_start(str(tmp_path / "cascade"), old, OLD)
+    made = {name: table.embeddings.numpy() for name, table in new.stages[0].item_tables.items()}
+    record = warm_start(new, str(tmp_path / "cascade"), NEW)
+    assert set(made) == {"factors", "history_factors", "bias"}
+    for name, table in new.stages[0].item_tables.items():
+        before = old.stages[0].item_tables[name].embeddings.numpy()
+        np.testing.assert_array_equal(table.embeddings, [before[0], before[2], before[4], made[name][3]])
+        assert WarmStartTable(f"retrieval/item/item_id/{name}", 2, 1, 2) in record.tables
+
+
 def test_networks_over_other_features_start_anew_and_tables_do_not(old, cascade_dir):
     new = build(OLD_ITEMS, OLD, seed=2, request=(("hour", 2), ("user", 4)))
     kernel = new.stages[1].event_attention.kernel.numpy()

@@ -19,6 +19,7 @@ from trainer.export.saved_model import (
 )
 from trainer.export.top_items import top_items
 from trainer.item_lookup import ItemLookup
+from trainer.towers.tower import Tower
 
 
 def export_models(model: CascadeModel, *, request_transform_dir: str, item_ids_path: str, models_dir: str) -> None:
@@ -73,11 +74,20 @@ def _stage_signatures(
 
 
 def _stage_scores(model: CascadeModel, index: RetrievalIndex) -> list[Score]:
-    return [index.score, *(_stage_score(stage) for stage in model.stages[1:])]
+    scores = [index.score]
+    for stage in model.stages[1:]:
+        scores.append(_stage_score(stage, scores[-1]))
+    return scores
 
 
-def _stage_score(stage: tf.keras.layers.Layer) -> Score:
-    return lambda batch, row: stage.score(stage.encode_request(batch), row)
+def _stage_score(stage: Tower, previous: Score) -> Score:
+    """Scores by one stage, which asks those before it where its scores start from theirs."""
+
+    def score(batch: Batch, row: tf.Tensor) -> tf.Tensor:
+        previous_scores = previous(batch, row) if stage.adds_to_previous else None
+        return stage.score_after(stage.encode_request(batch), row, previous_scores)
+
+    return score
 
 
 def _cascade(retrieve: Find, scores: list[Score], capacities: list[int]) -> Find:

@@ -24,6 +24,7 @@ class CatalogueSampler:
             raise ValueError(f"`popularity_share` must be in [0, 1). Received: popularity_share={popularity_share}")
         uniform = np.full(num_items + 1, 1.0 / num_items)
         uniform[0] = 0.0
+        self.num_items = num_items
         self.knows_frequency = log_frequency is not None
         if log_frequency is None:
             frequency = probability = uniform

@@ -185,7 +185,8 @@ class CatalogueLossConfig:
     Args:
       weight: of each stage's term; 0 switches them off.
       num_sampled_negatives: catalogue items drawn per batch for the term of retrieval, shared by the batch; 0 leaves
-        the ground truth of the other requests as the only negatives.
+        the ground truth of the other requests as the only negatives. `None` takes every item of the catalogue: exact,
+        and quicker too where it holds no more than some ten thousand.
       in_batch_negatives: whether the ground truth of the batch is among the candidates of every request.
       num_retrieved_negatives: of all those, items drawn per request by its retrieval scores for the term of every later
         stage; 0 leaves later stages to the logged lists.
@@ -193,19 +194,27 @@ class CatalogueLossConfig:
       temperature: divides the scores.
       positive_weights: weight of a candidate with label 0, 1, 2, ... as a positive (larger labels take the last);
         empty stands for 1 on the ground truth and 0 on the rest. Popularity counts candidates of any weight.
+      hidden_event_weight: weight, as positives of retrieval, of the events that `TrainerConfig.history_dropout` hides
+        at the step, so that retrieval learns what goes together from both sides; only with the whole catalogue.
     """
 
     weight: float = 1.0
-    num_sampled_negatives: int = 1024
+    num_sampled_negatives: int | None = 1024
     in_batch_negatives: bool = True
     num_retrieved_negatives: int = 20
     popularity_share: float = 0.5
     temperature: float = 1.0
     positive_weights: tuple[float, ...] = ()
+    hidden_event_weight: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive(self, "temperature")
-        check_not_negative(self, "weight", "num_sampled_negatives", "num_retrieved_negatives")
+        check_not_negative(self, "weight", "num_sampled_negatives", "num_retrieved_negatives", "hidden_event_weight")
+        if self.hidden_event_weight > 0 and self.num_sampled_negatives is not None:
+            raise ValueError(
+                "`hidden_event_weight` must be 0 unless `num_sampled_negatives` is None, the whole catalogue. "
+                f"Received: hidden_event_weight={self.hidden_event_weight}"
+            )
         if self.num_sampled_negatives == 0 and (not self.in_batch_negatives or self.num_retrieved_negatives > 0):
             raise ValueError(
                 "`num_sampled_negatives` must be positive unless `in_batch_negatives` is true and "

@@ -131,10 +131,12 @@ class HistoryEncoder(tf.keras.layers.Layer):
     def call(self, batch: Batch) -> tf.Tensor:
         """Returns `[batch_size, history_size, sum of the widths]`, whatever on padding."""
         events = self.item_encoder(batch["history_item"])
-        if not self.features:
-            return events
+        return tf.concat([events, self.encode_features(batch)], axis=-1) if self.features else events
+
+    def encode_features(self, batch: Batch) -> tf.Tensor:
+        """Returns `[batch_size, history_size, sum of the widths]` of the features of the events alone."""
         columns = [tf.clip_by_value(batch[f.example_name], 0, f.cardinality - 1) for f in self.features]
-        return tf.concat([events, embed(self.tables, tf.stack(columns, axis=-1))], axis=-1)
+        return embed(self.tables, tf.stack(columns, axis=-1))
 
 
 def mean_of_events(events: tf.Tensor, where: tf.Tensor) -> tf.Tensor:

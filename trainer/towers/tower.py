@@ -28,6 +28,7 @@ class Tower(tf.keras.layers.Layer, abc.ABC):
       hidden_units: widths of the dense layers.
       output_dim: width of the user and item vectors, for towers that have them.
       attention_units: hidden width of the attention over the history, for towers that have one.
+      adds_to_previous: whether `score_after` adds the scores of the stage before.
       encoded: int32 `[num_items + 1, num_features]` item table; `None` if it will be restored.
     """
 
@@ -43,6 +44,7 @@ class Tower(tf.keras.layers.Layer, abc.ABC):
         hidden_units: Sequence[int] = (128, 64),
         output_dim: int = 32,
         attention_units: int = 32,
+        adds_to_previous: bool = False,
         encoded: np.ndarray | None = None,
         **kwargs: Any,
     ) -> None:
@@ -56,10 +58,16 @@ class Tower(tf.keras.layers.Layer, abc.ABC):
         self.hidden_units = tuple(hidden_units)
         self.output_dim = output_dim
         self.attention_units = attention_units
+        self.adds_to_previous = adds_to_previous
         policy = self.dtype_policy
         self.request_encoder = RequestEncoder(self.request_features, dtype=policy)
         self.item_encoder = ItemEncoder(num_items, self.item_features, item_embedding_dim, encoded, dtype=policy)
         self.history_encoder = HistoryEncoder(self.item_encoder, self.history_features, dtype=policy)
+
+    @property
+    def item_tables(self) -> dict[str, tf.keras.layers.Embedding]:
+        """Tables by name whose rows are those of the catalogue, beside the item encoder's embedding."""
+        return {}
 
     @abc.abstractmethod
     def encode_request(self, batch: Batch) -> Any:
@@ -68,6 +76,19 @@ class Tower(tf.keras.layers.Layer, abc.ABC):
     @abc.abstractmethod
     def score(self, state: Any, item: tf.Tensor) -> tf.Tensor:
         """Returns float32 `[batch_size, num_candidates]` for int32 catalogue rows of that shape."""
+
+    def score_after(self, state: Any, item: tf.Tensor, previous: tf.Tensor | None) -> tf.Tensor:
+        """Returns the stage's scores, which start from those of the stage before it if `adds_to_previous` says so.
+
+        No gradient flows to the stage before: it is taught by what it does itself, not by what is added to it.
+
+        Args:
+          state: what `encode_request` returned.
+          item: int32 `[batch_size, num_candidates]` catalogue rows.
+          previous: `[batch_size, num_candidates]` scores of the stage before; `None` for the first one.
+        """
+        scores = self.score(state, item)
+        return scores + tf.stop_gradient(previous) if self.adds_to_previous else scores
 
     def call(self, batch: Batch) -> tf.Tensor:
         """Returns the scores `[batch_size, list_size]` of a training batch's candidates."""
@@ -86,6 +107,7 @@ class Tower(tf.keras.layers.Layer, abc.ABC):
             "hidden_units": list(self.hidden_units),
             "output_dim": self.output_dim,
             "attention_units": self.attention_units,
+            "adds_to_previous": self.adds_to_previous,
         }
 
     @classmethod

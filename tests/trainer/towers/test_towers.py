@@ -122,7 +122,7 @@ def test_retrieval_is_done_by_the_towers_that_have_vectors():
     assert {kind for kind, tower in TOWERS.items() if issubclass(tower, RetrievalTower)} == set(RETRIEVAL_TOWERS)
 
 
-@pytest.mark.parametrize(("kind", "width"), [("two_tower", 5), ("dssm", 4)])
+@pytest.mark.parametrize(("kind", "width"), [("two_tower", 5), ("dssm", 4), ("item_similarity", 5)])
 def test_retrieval_is_an_inner_product(kind, width):
     tower, batch = _tower(kind), _batch()
     users, items = tower.user_vectors(batch), tower.item_vectors(tf.range(NUM_ITEMS + 1))
@@ -132,8 +132,9 @@ def test_retrieval_is_an_inner_product(kind, width):
     np.testing.assert_allclose(scores, tower(batch), rtol=1e-5, atol=1e-6)
 
 
-def test_two_tower_multiplies_the_bias_of_the_item_by_one():
-    users = _tower("two_tower").user_vectors(_batch())
+@pytest.mark.parametrize("kind", ["two_tower", "item_similarity"])
+def test_the_bias_of_the_item_is_multiplied_by_one(kind):
+    users = _tower(kind).user_vectors(_batch())
     np.testing.assert_array_equal(users[:, -1], [1, 1, 1])
 
 
@@ -156,8 +157,44 @@ def test_dssm_is_two_dense_networks():
     np.testing.assert_allclose(scores, (item * user[:, np.newaxis]).sum(axis=-1), rtol=1e-4, atol=1e-7)
 
 
-def test_retrieval_sees_the_order_of_the_history():
-    tower = _tower("two_tower")
+def test_item_similarity_is_a_weighted_sum_over_the_events():
+    tower, batch = _tower("item_similarity"), _batch()
+    scores = tower(batch).numpy()
+    grade = tower.history_encoder.tables[0].embeddings.numpy() @ tower.event_weight.kernel.numpy()
+    recency = tower.recency.embeddings.numpy()
+    request = tower.user_network(tower.request_encoder(batch)).numpy()
+    where, history = batch["history_where"].numpy(), batch["history_item"].numpy()
+    for row in range(3):
+        total, weights = np.zeros(4), 0.0
+        num_events = where[row].sum()
+        for event in range(num_events):
+            weight = np.exp(recency[num_events - 1 - event, 0] + grade[batch["history_grade"][row, event], 0])
+            total += weight * tower.history_factors.embeddings.numpy()[history[row, event]]
+            weights += weight
+        user = 1.5 * total / np.sqrt(1 + weights) + request[row]
+        for column in range(LIST_SIZE):
+            item = batch["candidate_item"][row, column]
+            features = tower.item_encoder(item).numpy()
+            factors = tower.item_factors(item).numpy() + features @ tower.feature_factors.kernel.numpy()
+            bias = tower.item_bias(item).numpy() + features @ tower.feature_bias.kernel.numpy()
+            assert scores[row, column] == pytest.approx(factors @ user + bias[0], rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("adds", [False, True])
+def test_a_later_stage_may_start_from_the_scores_before_it(adds):
+    tower, batch = _tower("din", adds_to_previous=adds), _batch()
+    state, item = tower.encode_request(batch), batch["candidate_item"]
+    previous = tf.constant(np.random.default_rng(2).normal(size=item.shape), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(previous)
+        scores = tower.score_after(state, item, previous)
+    np.testing.assert_array_equal(scores, tower.score(state, item) + (previous if adds else 0.0))
+    assert tape.gradient(scores, previous) is None
+
+
+@pytest.mark.parametrize("kind", ["two_tower", "item_similarity"])
+def test_retrieval_sees_the_order_of_the_history(kind):
+    tower = _tower(kind)
     batch = _batch(where=np.ones([3, HISTORY_SIZE], bool))
     reversed_names = ("history_item", "history_grade")
     other = {name: value[:, ::-1] if name in reversed_names else value for name, value in batch.items()}

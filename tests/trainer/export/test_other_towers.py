@@ -1,4 +1,4 @@
-"""A cascade whose retrieval is the paper's DSSM."""
+"""Cascades of other towers than the demo's: the paper's DSSM, and item similarity whose scores ranking adds to."""
 
 import numpy as np
 import pytest
@@ -9,20 +9,24 @@ from trainer.config import StageConfig, TrainerConfig
 from trainer.export.export_models import export_models
 from trainer.item_lookup import write_item_ids
 
-CONFIG = TrainerConfig(
-    stages=(
+STAGES = {
+    "dssm": (
         StageConfig("retrieval", "dssm", 20, hidden_units=(8,), output_dim=4),
         StageConfig("ranking", "mlp", 10, hidden_units=(8,)),
     ),
-    item_embedding_dim=4,
-)
+    "item_similarity": (
+        StageConfig("retrieval", "item_similarity", 20, hidden_units=(8,), output_dim=4),
+        StageConfig("ranking", "mlp", 10, hidden_units=(8,), adds_to_previous=True),
+    ),
+}
 
 
-@pytest.fixture(scope="module")
-def model(keras_reference):
+@pytest.fixture(scope="module", params=STAGES)
+def model(request, keras_reference):
     """The cascade on the tiny data set with weights at random."""
     other = keras_reference.model
-    model = CascadeModel(CONFIG, other.features, other.stages[0].request_features, other.item_table)
+    config = TrainerConfig(stages=STAGES[request.param], item_embedding_dim=4)
+    model = CascadeModel(config, other.features, other.stages[0].request_features, other.item_table)
     model({name: tf.constant(values) for name, values in keras_reference.batch.items()})  # builds the weights
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
@@ -32,7 +36,7 @@ def model(keras_reference):
 
 @pytest.fixture(scope="module")
 def models_dir(model, transformed_data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dssm")
+    folder = tmp_path_factory.mktemp("towers")
     write_item_ids(model.item_table.item_ids, str(folder / "item_ids.txt"))
     export_models(
         model,
@@ -49,6 +53,8 @@ def test_it_serves_what_the_keras_model_says(model, models_dir, keras_reference,
     batch = {name: tf.constant(values) for name, values in keras_reference.batch.items()}
     retrieval, ranking = (stage.score(stage.encode_request(batch), rows).numpy() for stage in model.stages)
     assert np.ptp(retrieval, axis=1).min() > 0.1
+    if model.config.stages[1].adds_to_previous:
+        ranking = retrieval + ranking
 
     inputs = {name: value for name, value in raw_inputs(candidate_requests).items() if name != "candidate_item_id"}
     inputs["exclude_item_id"] = tf.fill([len(candidate_requests), 1], "")
