@@ -8,10 +8,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from pipeline.benchmark.outcome import Outcome, read_outcome
-from pipeline.benchmark.trial import Setup, run_trial
+from pipeline.benchmark.setup import Setup
+from pipeline.benchmark.trial import run_trial
 
 Task = tuple[str, int]
 """A method and a seed."""
@@ -102,7 +104,11 @@ def _run(setup: Setup, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task,
         futures = {pool.submit(_run_task, setup, *task): task for task in tasks}
         try:
             for future in as_completed(futures):
-                yield futures[future], future.result()
+                task = futures[future]
+                try:
+                    yield task, future.result()
+                except BrokenProcessPool:
+                    yield task, Failure(*task, "a process of the comparison was ended, as when memory runs out")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

@@ -36,6 +36,7 @@ def prepare_data(
         train_files=_files(run, "RequestTransform", "transformed_examples", "train"),
         eval_files=_files(run, "RequestTransform", "transformed_examples", "eval"),
         catalogue_files=_files(run, "CatalogueTransform", "transformed_examples", "train"),
+        test_files=_files(run, "RequestTransform", "transformed_examples", judging),
         test_request_files=_files(run, "RequestExampleGen", "examples", judging),
         raw_catalogue_files=_files(run, "CatalogueExampleGen", "examples", "train"),
         num_train_requests=int(run.properties["RequestExampleGen.train.num_examples"]),

@@ -13,7 +13,8 @@ class PreparedData:
       train_files: transformed training requests.
       eval_files: transformed requests that watch the training.
       catalogue_files: the transformed catalogue.
-      test_request_files: raw requests that judge, of the split `test`, or `eval` where there is none.
+      test_files: transformed requests that judge, of the split `test`, or `eval` where there is none.
+      test_request_files: the same, raw.
       raw_catalogue_files: the raw catalogue.
       num_train_requests: requests to train on.
       num_test_requests: requests that judge.
@@ -24,6 +25,7 @@ class PreparedData:
     train_files: tuple[str, ...]
     eval_files: tuple[str, ...]
     catalogue_files: tuple[str, ...]
+    test_files: tuple[str, ...]
     test_request_files: tuple[str, ...]
     raw_catalogue_files: tuple[str, ...]
     num_train_requests: int

@@ -51,7 +51,8 @@ def results(comparison: Comparison, config: BenchmarkConfig, origin: Mapping[str
     """
     outcomes = by_method(comparison)
     parts = ["\n".join(f"- {name}: {value}" for name, value in origin.items())]
-    parts += [_headline(outcomes, config), _metrics(outcomes), _claims(outcomes, config)]
+    parts += [_headline(outcomes, config), _days(outcomes, config.headline), _metrics(outcomes)]
+    parts.append(_claims(outcomes, config))
     if comparison.failures:
         lines = [f"- {METHODS[f.method].title}, seed {f.seed}: {f.message}" for f in comparison.failures]
         parts.append("Runs that failed:\n\n" + "\n".join(lines))
@@ -106,6 +107,20 @@ def _metrics(outcomes: Mapping[str, Mapping[int, Outcome]]) -> str:
     rows = [[name, *(_mean_and_std(of_method[name]) for of_method in values.values())] for name in names]
     return tabulate(
         rows, ["metric", *(METHODS[method].title for method in outcomes)], tablefmt="github", disable_numparse=True
+    )
+
+
+def _days(outcomes: Mapping[str, Mapping[int, Outcome]], metric: str) -> str:
+    """The headline by day, of a streaming comparison."""
+    first = next(iter(next(iter(outcomes.values())).values()))
+    rows = [
+        [day, *(_mean_and_std([o.days[day][metric] for o in seeds.values()]) for seeds in outcomes.values())]
+        for day in first.days
+    ]
+    if not rows:
+        return ""
+    return tabulate(
+        rows, ["day", *(METHODS[method].title for method in outcomes)], tablefmt="github", disable_numparse=True
     )
 
 

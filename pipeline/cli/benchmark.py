@@ -15,6 +15,7 @@ Examples:
   lcron benchmark --config recflow_two_stage --data RecFlow --methods all --seeds 5
   lcron benchmark --config recflow_three_stage --data RecFlow --methods bce,arf_v2,lcron --seeds 3
   lcron benchmark --config recflow_two_stage --data RecFlow --methods ablations,operators --out runs/ablations
+  lcron benchmark --config recflow_two_stage --data RecFlow --methods all --streaming --out runs/streaming
 """
 )
 @experiment_options
@@ -25,6 +26,11 @@ Examples:
     help="Comma-separated methods, or groups of them: all (of the paper), ablations, weights, temperatures, operators.",
 )
 @click.option("--seeds", "num_seeds", type=click.IntRange(1), default=5, show_default=True, help="Runs per method.")
+@click.option(
+    "--streaming",
+    is_flag=True,
+    help="One pass over the days, each judged by the model of the days before it, instead of one test split.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Runs at a time.  [default: one per core, at most 2]")
 @click.option(
     "--root",
@@ -44,6 +50,7 @@ def benchmark(
     overrides: tuple[str, ...],
     methods: str,
     num_seeds: int,
+    streaming: bool,
     jobs: int | None,
     root: Path | None,
     out: Path | None,
@@ -72,7 +79,7 @@ def benchmark(
     from pipeline.benchmark.prepare_data import prepare_data
     from pipeline.benchmark.provenance import provenance
     from pipeline.benchmark.report import figures, results
-    from pipeline.benchmark.trial import Setup
+    from pipeline.benchmark.setup import Setup
     from pipeline.runners.errors import PipelineError
     from pipeline.source_hash import source_hash
 
@@ -81,7 +88,8 @@ def benchmark(
         adapter = load_adapter(experiment.adapter.declare(data.resolve()))
         splits = experiment.splits.resolve(adapter.days())
         files = adapter.files(sorted({day for days in splits.values() for day in days}))
-        setup = Setup(experiment, prepared, fingerprint(files), source_hash("pipeline.benchmark.trial"), out)
+        code = source_hash("pipeline.benchmark.trial")
+        setup = Setup(experiment, prepared, fingerprint(files), code, out, streaming)
         seeds = [experiment.trainer.seed + index for index in range(num_seeds)]
         click.echo(
             f"{len(chosen)} methods x {num_seeds} seeds on {prepared.num_train_requests:,} training requests, "

@@ -81,6 +81,7 @@ def one_line_errors(*failures: type[Exception]) -> Iterator[None]:
 def quiet_libraries() -> None:
     """Keeps the notices that libraries give while they are imported off the terminal; call it before the imports."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning,ignore::DeprecationWarning")  # of child processes
     warnings.simplefilter("ignore", FutureWarning)
     warnings.simplefilter("ignore", DeprecationWarning)
     logging.getLogger().addHandler(logging.NullHandler())  # else the first notice adds a handler for the terminal
