@@ -74,7 +74,6 @@ def train_model(
       DivergedError: the loss became infinite or not a number.
       CheckpointError: a checkpoint could not be written.
     """
-    tf.keras.utils.set_random_seed(config.seed)
     log_frequency = item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue)
     batches = training_batches(config, data)
     strategy = open_strategy(config) if strategy is None else strategy
@@ -106,17 +105,18 @@ def train_model(
 
 
 def build_model(
-    config: TrainerConfig, data: TrainingData, item_log_frequency: np.ndarray, *, precision: PrecisionKind = "float32"
+    config: TrainerConfig, data: TrainingData, log_frequency: np.ndarray, *, precision: PrecisionKind = "float32"
 ) -> CascadeModel:
-    """Returns the cascade of a run with its first weights, not compiled.
+    """Returns the cascade of a run with its first weights, which the seed decides, not compiled.
 
     Args:
       config: the training run.
       data: what it reads.
-      item_log_frequency: of `item_log_frequency`.
+      log_frequency: what `item_log_frequency` returns.
       precision: that the towers compute in.
     """
-    model = CascadeModel(config, data.features, data.request_features, data.item_table, item_log_frequency, precision)
+    tf.keras.utils.set_random_seed(config.seed)
+    model = CascadeModel(config, data.features, data.request_features, data.item_table, log_frequency, precision)
     model(empty_batch(data.features, data.request_features))
     return model
 

@@ -14,7 +14,7 @@ from pipeline.benchmark.streaming import stream
 from trainer.checkpoints.open_store import open_store
 from trainer.features import FeatureSpec
 from trainer.monitoring.monitoring import Monitoring
-from trainer.train_model import build_model, train_model
+from trainer.train_model import build_model, item_log_frequency, train_model
 from trainer.training_data import TrainingData, read_training_data
 
 Report = Callable[[str], None]
@@ -72,7 +72,8 @@ def _run_stream(setup: Setup, method: str, seed: int, report: Report) -> Outcome
     start_s = time.monotonic()
     config, features = setup.with_method(method, seed).trainer, setup.experiment.features
     data = _training_data(features, setup.data, setup.data.test_files, setup.packed_dir)
-    model = build_model(config, data)
+    log_frequency = item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue)
+    model = build_model(config, data, log_frequency, precision=config.precision)
     model.compile()
     streaming_s = time.monotonic()
     days = stream(model, data, report)

@@ -33,7 +33,7 @@ def data(transformed_data) -> TrainingData:
 
 
 def test_each_day_is_judged_by_the_model_of_the_days_before_it(data):
-    model = build_model(STREAMING, data)
+    model = build_model(STREAMING, data, np.zeros(61))
     model.compile()
     days = stream(model, data, lambda line: None)
     assert list(days) == ["2022-01-09", "2022-01-10"]  # 19,001 and 19,002 days after 1970-01-01
@@ -43,7 +43,7 @@ def test_each_day_is_judged_by_the_model_of_the_days_before_it(data):
 
 
 def test_settings_that_do_not_stream_are_named(data):
-    model = build_model(CONFIG, data)
+    model = build_model(CONFIG, data, np.zeros(61))
     with pytest.raises(ValueError, match=r"needs `trainer.epochs=1` and .*=none`\. Received: epochs=2, .*=linear"):
         stream(model, data, lambda line: None)
 
@@ -55,6 +55,6 @@ def test_a_single_day_is_not_enough(data):
         train_requests={name: values[:0] for name, values in data.train_requests.items()},
         eval_requests={**data.eval_requests, **same_day},
     )
-    model = build_model(STREAMING, data)
+    model = build_model(STREAMING, data, np.zeros(61))
     with pytest.raises(ValueError, match=r"needs at least two days. Received: 1"):
         stream(model, single, lambda line: None)
