@@ -155,7 +155,8 @@ class CascadeModel(tfrs.models.Model):
 
     def _score_lists(self, states: Sequence[Any], batch: Batch, catalogue_scores: tf.Tensor | None) -> list[tf.Tensor]:
         """Returns the scores of the candidates by each stage; those of retrieval are looked up where they are known."""
-        item, scores = batch["candidate_item"], []
+        item = batch["candidate_item"]
+        scores: list[tf.Tensor] = []
         for tower, state in zip(self.stages, states, strict=True):
             if not scores and catalogue_scores is not None:
                 scores.append(tf.gather(catalogue_scores, item, batch_dims=1))

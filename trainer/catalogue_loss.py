@@ -123,7 +123,7 @@ class CatalogueLoss:
 
     def _draw(self, batch: Batch, seed: tf.Tensor) -> Negatives:
         """Returns what all requests share: sampled items and, if their frequency is known, the batch's positives."""
-        num_sampled = self.config.num_sampled_negatives
+        num_sampled = self.config.num_sampled_negatives or 0
         item = self.sampler.sample(num_sampled, seed)
         num_in_batch = tf.constant(0)
         if self.config.in_batch_negatives and self.sampler.knows_frequency:

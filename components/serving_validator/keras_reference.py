@@ -80,7 +80,7 @@ class KerasReference:
 
 def _score(towers: Sequence[Tower], states: Sequence[Any], item: np.ndarray) -> np.ndarray:
     """Returns float32 `[num_items]` of the last tower for `item` `[1, num_items]`, the others are added up to it."""
-    scores = None
+    scores: Any = None
     for tower, state in zip(towers, states, strict=True):
         scores = tower.score_after(state, item, scores)
     return scores[0].numpy()

@@ -74,7 +74,7 @@ def _stage_signatures(
 
 
 def _stage_scores(model: CascadeModel, index: RetrievalIndex) -> list[Score]:
-    scores = [index.score]
+    scores: list[Score] = [index.score]
     for stage in model.stages[1:]:
         scores.append(_stage_score(stage, scores[-1]))
     return scores

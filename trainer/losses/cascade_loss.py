@@ -109,7 +109,7 @@ class CascadeLoss(tf.keras.layers.Layer):
         size = count(batch["ground_truth"] & batch["where"])
         temperature = self._temperature(config.operator, config.temperature, batch)
         return [
-            self._operator(step=0)(
+            self._operator(0, batch)(
                 scores, size if capacity is None else capacity, where=batch["where"], temperature=temperature
             )
             for scores, capacity in zip(scores_by_stage, self.list_capacities, strict=True)
