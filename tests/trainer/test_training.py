@@ -86,7 +86,7 @@ def test_tensorboard_has_the_views_of_the_run(second_run):
     assert rates[-1] == pytest.approx(1e-2 / 10, rel=1e-3)  # that of the last of ten steps on the way to zero
     assert scalars(folder / "logs")["final/epoch"] == [(0, record.best_epoch)]
     header, *items = (folder / "logs" / "item_metadata.tsv").read_text().splitlines()
-    assert header == "item_id\tground_truth_share\tcategory\tduration_ms"
+    assert header == "item_id\tground_truth_share\tcategory\tduration_ms\tauthor_id"
     assert {item.split("\t")[2] for item in items} == {f"category_{number}" for number in range(4)} | {"(other)"}
 
 

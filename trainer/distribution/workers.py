@@ -60,4 +60,5 @@ def _of_first_replica(values: list[tf.Tensor]) -> list[tf.Tensor]:
     context = tf.distribute.get_replica_context()
     is_first = context.replica_id_in_sync_group == 0
     values = [tf.where(is_first, value, tf.zeros([], value.dtype)) for value in values]
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+    # One by one: packed together, they would have to be of one type.
+    return [context.all_reduce(tf.distribute.ReduceOp.SUM, value) for value in values]

@@ -45,7 +45,8 @@ def test_two_replicas_give_loss_metrics_and_gradients_of_one(results, case):
 def test_a_run_over_two_replicas_ends_where_that_over_one_does(results):
     one, two = (_values(results, f"run/{which}/") for which in ("one", "two"))
     for name, value in one.items():
-        np.testing.assert_allclose(two[name], value, rtol=1e-3, atol=1e-4, err_msg=name)
+        # Adam makes steps of its rate, 1e-2, even of the rounding in a bias whose true gradient is zero.
+        np.testing.assert_allclose(two[name], value, rtol=1e-3, atol=2e-3, err_msg=name)
 
 
 def test_an_interrupted_run_over_two_replicas_goes_on_to_the_same_bits(results):
