@@ -23,7 +23,8 @@ class AdapterConfig:
     """The adapter that reads the data set.
 
     Args:
-      kind: `"recflow"`, `"kuairand"`, or the path of an adapter class such as `"my_package.MyAdapter"`.
+      kind: `"recflow"`, `"kuairand"`, `"request_log"`, or the path of an adapter class such as
+        `"my_package.MyAdapter"`.
       options: its arguments other than the data folder; plain JSON values.
     """
 

@@ -10,6 +10,7 @@ from datasets.adapter import Adapter
 ADAPTERS = {
     "kuairand": "datasets.kuairand.adapter.KuaiRandAdapter",
     "recflow": "datasets.recflow.adapter.RecFlowAdapter",
+    "request_log": "datasets.request_log.adapter.RequestLogAdapter",
 }
 """Registry name to class path."""
 

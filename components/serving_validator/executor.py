@@ -18,8 +18,8 @@ from components.serving_validator.logged_requests import read_logged_requests
 from components.serving_validator.server_process import ServerFailedError, serve_candidate
 from components.serving_validator.validate import ServingValidation, Validator
 from serving import signatures
-from serving.client_errors import RecommendError
-from serving.model_client import ModelClient
+from serving.client.errors import RecommendError
+from serving.client.model_client import ModelClient
 from trainer.candidate import MODELS
 
 VALIDATION_FILE = "serving_validation.json"
@@ -71,12 +71,9 @@ class Executor(BaseExecutor):
         models = (*reference.stages, signatures.CASCADE)
         report(f"serving {', '.join(models)}; sending {len(requests)} requests to every signature")
         try:
-            with serve_candidate(models_dir, models, work_dir, timeout_s) as target:
-                client = ModelClient(target)
+            with serve_candidate(models_dir, models, work_dir, timeout_s) as target, ModelClient(target) as client:
                 k = min(exec_properties["k"], *reference.capacities)
                 validator = Validator(client, models_dir, reference, k=k, tolerance=tolerance, timeout_s=timeout_s)
-                validation = validator.validate(requests)
-                client.close()
-                return validation
+                return validator.validate(requests)
         except (ServerFailedError, RecommendError) as error:
             return ServingValidation(len(requests), tolerance, {}, {}, (str(error),))

@@ -13,7 +13,8 @@ from components.serving_validator.keras_reference import KerasReference
 from components.serving_validator.logged_requests import LoggedRequest
 from components.serving_validator.raw_inputs import raw_inputs
 from serving import signatures
-from serving.model_client import ModelClient
+from serving.client.call import predict
+from serving.client.model_client import ModelClient
 
 Answer = dict[str, np.ndarray]
 
@@ -144,7 +145,7 @@ class Validator:
 
     def _call(self, model: str, signature: str, inputs: Mapping[str, np.ndarray]) -> Answer:
         start_s = time.monotonic()
-        answer = self._client.predict(model, signature, inputs, deadline_s=start_s + self._timeout_s).outputs
+        answer = self._client.make(predict(model, signature, inputs, end_s=start_s + self._timeout_s)).outputs
         self._durations_ms[f"{model}/{signature}"].append(1e3 * (time.monotonic() - start_s))
         return answer
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from datasets.adapter import Count, Record, Shard
 from datasets.errors import DataError
+from datasets.iso_day import is_iso_day
 from datasets.recflow import layout
 from datasets.recflow.catalogue import Catalogue
 from datasets.recflow.contexts import read_contexts
@@ -50,7 +51,7 @@ class RecFlowAdapter:
         if not days:
             raise DataError(f"{folder}: no <day>.feather file is there")
         for day in days:
-            if not layout.is_iso_day(day):
+            if not is_iso_day(day):
                 raise DataError(f"{folder / day}.feather: the name must be an ISO day such as 2024-01-13.feather")
         return tuple(days)
 

@@ -1,7 +1,6 @@
 """The RecFlow file layout: folders, columns, stages and the lists that are made from them."""
 
 import dataclasses
-import datetime
 import enum
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,14 +109,6 @@ LISTS: Mapping[str, ListLayout] = {
 
 MAX_INDEX = 30
 """`label = MAX_INDEX - index`."""
-
-
-def is_iso_day(text: str) -> bool:
-    """Whether `text` is a day as files are named by it, such as `"2024-01-13"`."""
-    try:
-        return datetime.date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def feather_path(data_dir: Path, folder: str, day: str) -> Path:

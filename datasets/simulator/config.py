@@ -3,7 +3,8 @@
 import dataclasses
 import datetime
 
-from datasets.recflow.layout import GROUP_SIZE, is_iso_day
+from datasets.iso_day import is_iso_day
+from datasets.recflow.layout import GROUP_SIZE
 from datasets.time_zone import read_time_zone
 
 RERANK_SIZE = 2 * GROUP_SIZE

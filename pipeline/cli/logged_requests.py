@@ -1,6 +1,6 @@
 """Requests out of the raw logs, for the commands that ask or evaluate a release."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,8 @@ from datasets.adapter import Adapter, Record
 
 if TYPE_CHECKING:
     from pipeline.experiment import ExperimentConfig
+    from serving.client import Request
+    from trainer.features import FeatureSpec
 
 
 def open_adapter(experiment: "ExperimentConfig", data: Path) -> Adapter:
@@ -41,6 +43,30 @@ def latest_request(adapter: Adapter, user: str | None) -> Record:
         if newest is not None:
             return newest
     raise click.ClickException(f"--user: no request of user {user!r} is logged")
+
+
+def as_request(record: Record, features: "FeatureSpec", k: int, exclude: Sequence[str] = ()) -> "Request":
+    """Returns a logged request as a client asks it.
+
+    Args:
+      record: of the adapter.
+      features: that the model reads.
+      k: items wanted.
+      exclude: items that must not be recommended, beside the logged ones.
+    """
+    from serving import signatures
+    from serving.client import Request
+
+    scalars = {feature.name for feature in features.request} | {signatures.REQUEST_TIME_MS}
+    scalars.discard(signatures.USER_ID)
+    columns = {"item_id": signatures.HISTORY_ITEM_ID, **{each.name: each.example_name for each in features.history}}
+    return Request(
+        str(record[signatures.USER_ID][0]),
+        {name: record[name][0] for name in sorted(scalars) if record.get(name)},
+        {column: record.get(name, ()) for column, name in columns.items()},
+        k,
+        [*map(str, record.get(signatures.EXCLUDE_ITEM_ID, ())), *exclude],
+    )
 
 
 def _time(record: Record) -> int:

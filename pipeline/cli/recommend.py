@@ -8,6 +8,8 @@ import click
 
 from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 
 @click.command(
     epilog="""\b
@@ -27,7 +29,18 @@ Examples:
     help="Folder of releases: start a server over it for this one question.",
 )
 @click.option("--one-call", is_flag=True, help="Ask the one-call cascade model instead of stage after stage.")
-@click.option("--timeout-s", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True)
+@click.option(
+    "--deadline-s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Seconds that all calls may take together.",
+)
+@click.option("--tls", is_flag=True, help="Talk TLS, with the system's authorities unless --ca-file is given.")
+@click.option("--ca-file", type=_FILE, help="PEM certificates of the authorities that vouch for the server.")
+@click.option("--cert-file", type=_FILE, help="PEM certificate of the client, for a server that asks for one.")
+@click.option("--key-file", type=_FILE, help="PEM private key of the client.")
+@click.option("--server-name", help="Name in the server's certificate, where it is not the one in --target.")
 def recommend(
     config_name: str,
     smoke: bool,
@@ -39,41 +52,50 @@ def recommend(
     target: str | None,
     base: Path | None,
     one_call: bool,
-    timeout_s: float,
+    deadline_s: float,
+    tls: bool,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
+    server_name: str | None,
 ) -> None:
     """Asks a served release over gRPC what to recommend to a user, with the user's newest logged request."""
     if (target is None) == (base is None):
         raise click.UsageError("give either --target or --base")
+    tls_options = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file, "server_name": server_name}
+    tls = tls or any(tls_options.values())
+    if tls and target is None:
+        raise click.UsageError("TLS is for a --target: the server over --base talks plain text on this machine")
     experiment = load_experiment(config_name, smoke, overrides)
     quiet_libraries()
 
-    from components.example_gen.serialization import serialize_record
-    from pipeline.cli.logged_requests import latest_request, open_adapter
+    from pipeline.cli.logged_requests import as_request, latest_request, open_adapter
     from pipeline.cli.tables import recommendations_table
-    from serving.client import RecommenderClient
-    from serving.client_errors import RecommendError
+    from serving.client import ClientConfig, RecommenderClient, TlsConfig
+    from serving.client.errors import RecommendError
     from serving.release.manifest import ReleaseError, Stage
     from serving.release.store import ReleaseStore
     from serving.server.server import ServeError
 
     with one_line_errors(RecommendError, ReleaseError, ServeError):
         record = latest_request(open_adapter(experiment, data), user)
-        request = {name: value for name, value in record.items() if not name.startswith("candidate_")}
+        request = as_request(record, experiment.features, k, exclude)
         manifest = None if base is None else ReleaseStore(base).latest()
         configured = tuple(Stage(stage.name, stage.capacity) for stage in experiment.trainer.stages)
         stages = manifest.stages if manifest is not None else configured
-        with (
-            _server(target, base) as address,
-            RecommenderClient(address, stages=stages, timeout_s=timeout_s) as client,
-        ):
-            ask = client.recommend_one_call if one_call else client.recommend
-            answer = ask(serialize_record(request), k, exclude)
+        config = ClientConfig(
+            stages, one_call=one_call, deadline_s=deadline_s, tls=TlsConfig(**tls_options) if tls else None
+        )
+        with _server(target, base) as address, RecommenderClient(address, config) as client:
+            (answer,) = client.recommend_batch([request])
     history = len(record.get("history_item_id", ()))
     asked = "the cascade model" if one_call else " then ".join(stage.name for stage in stages)
     click.echo(
         f"user {record['user_id'][0]}, {history} items in the history; {asked} of release {answer.release} "
         f"over gRPC at {address}"
     )
+    if answer.fallback:
+        click.echo("A later stage did not answer in time: this is the order of the stage before it.", err=True)
     click.echo(recommendations_table(answer.item_ids, answer.scores))
 
 

@@ -7,22 +7,23 @@ from pathlib import Path
 def rename(source: Path, target: Path) -> None:
     """Renames a file or folder; what was renamed before stays renamed if this one does."""
     os.rename(source, target)
-    _sync(target.parent)
+    sync_file(target.parent)
 
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file that is on disk when this returns."""
     path.write_text(text, encoding="utf-8")
-    _sync(path)
+    sync_file(path)
 
 
 def sync_tree(folder: Path) -> None:
     """Waits until every file below a folder is on disk."""
     for path in [folder, *folder.rglob("*")]:
-        _sync(path)
+        sync_file(path)
 
 
-def _sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Waits until a file or folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -22,7 +22,9 @@ def test_own_adapter_by_class_path(monkeypatch):
 
 
 def test_unknown_name():
-    with pytest.raises(ValueError, match=r"An adapter is one of \['kuairand', 'recflow'\].*Received: 'movielens'"):
+    with pytest.raises(
+        ValueError, match=r"An adapter is one of \['kuairand', 'recflow', 'request_log'\].*Received: 'movielens'"
+    ):
         declare_adapter("movielens", {})
 
 

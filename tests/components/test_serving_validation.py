@@ -8,7 +8,7 @@ from components.serving_validator.keras_reference import KerasReference
 from components.serving_validator.logged_requests import read_logged_requests
 from components.serving_validator.server_process import serve_candidate
 from components.serving_validator.validate import Validator
-from serving.model_client import ModelClient
+from serving.client.model_client import ModelClient
 
 NUM_REQUESTS = 20
 MODELS = ("retrieval", "ranking", "cascade")
@@ -35,10 +35,9 @@ def reference(candidate_dir, requests, transformed_path):
 
 @pytest.fixture(scope="module")
 def client(candidate_dir, tmp_path_factory):
-    with serve_candidate(candidate_dir / "models", MODELS, tmp_path_factory.mktemp("work"), 300) as target:
-        client = ModelClient(target)
+    served = serve_candidate(candidate_dir / "models", MODELS, tmp_path_factory.mktemp("work"), 300)
+    with served as target, ModelClient(target) as client:
         yield client
-        client.close()
 
 
 @pytest.fixture

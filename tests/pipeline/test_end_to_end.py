@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from components.example_gen.serialization import serialize_record
 from datasets.recflow.adapter import RecFlowAdapter
 from datasets.simulator import simulate
+from pipeline.cli.logged_requests import as_request
 from pipeline.configs import load
 from pipeline.history import PipelineRun, list_runs
 from pipeline.pipeline import create_pipeline
 from pipeline.runners.errors import ComponentFailedError, ReleaseRefusedError
 from pipeline.runners.local import run_local
-from serving.client import RecommenderClient
+from serving.client import ClientConfig, RecommenderClient
 from serving.release.store import ReleaseStore
 from serving.server.release_server import release_server
 
@@ -192,15 +192,16 @@ def _lines(command: list[str]) -> list[str]:
 def test_release_recommends_over_grpc(finished, root):
     adapter = RecFlowAdapter(root / "data")
     (shard,) = adapter.request_shards(adapter.days()[-1:])
-    request = serialize_record(next(adapter.read_requests(shard, lambda policy, number: None)))
+    record = next(adapter.read_requests(shard, lambda policy, number: None))
+    request = as_request(record, load("demo", smoke=True).features, k=10)
     catalogue = {item["item_id"][0] for item in adapter.read_catalogue(adapter.days(), lambda policy, number: None)}
     manifest = ReleaseStore(root / "serving").latest()
-    with (
-        release_server(root / "serving", port=0) as server,
-        RecommenderClient(server.target, stages=manifest.stages, timeout_s=60) as client,
-    ):
-        answer = client.recommend(request, k=10)
-        one_call = client.recommend_one_call(request, k=10)
+    config = ClientConfig(manifest.stages, deadline_s=60)
+    with release_server(root / "serving", port=0) as server:
+        with RecommenderClient(server.target, config) as client:
+            (answer,) = client.recommend_batch([request])
+        with RecommenderClient(server.target, dataclasses.replace(config, one_call=True)) as client:
+            (one_call,) = client.recommend_batch([request])
     assert answer.release == manifest.version
     assert len(set(answer.item_ids)) == 10
     assert set(answer.item_ids) <= catalogue

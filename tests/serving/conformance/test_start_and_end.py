@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import subprocess
 import time
 
 import grpc
@@ -116,25 +115,6 @@ def test_sigterm_ends_the_process(single):
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    """PEM texts: an authority, a server and a client that it signed, and a stranger."""
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ["-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    for name in ("ca", "stranger"):
-        openssl("req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-    for name in ("server", "client"):
-        openssl("req", *key[:3], "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        signing = ["-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names"]
-        openssl("x509", "-req", "-in", f"{name}.csr", *signing, "-out", f"{name}.crt")
-    return {path.name: path.read_text() for path in folder.iterdir() if path.suffix in (".crt", ".key")}
-
-
-@pytest.fixture(scope="module")
 def secure(command, put, certificates, tmp_path_factory):
     """A server behind TLS that asks for client certificates, with a label from the start and a polled config file."""
     base = tmp_path_factory.mktemp("secure")
@@ -142,7 +122,7 @@ def secure(command, put, certificates, tmp_path_factory):
     text = config_of("half", base / "half", 'version_labels { key: "stable" value: 1 }')
     (base / "models.config").write_text(f"model_config_list {{ {text} }}")
     fields = {"server_key": "server.key", "server_cert": "server.crt", "custom_ca": "ca.crt"}
-    lines = [f"{field}: {certificates[name]!r}" for field, name in fields.items()]
+    lines = [f"{field}: {certificates[name].read_text()!r}" for field, name in fields.items()]
     (base / "ssl.config").write_text("\n".join([*lines, "client_verify: true"]))
     flags = [
         f"--model_config_file={base}/models.config",
@@ -160,8 +140,8 @@ def secure(command, put, certificates, tmp_path_factory):
 
 
 def channel_with(server, certificates, client):
-    pair = [certificates[f"{client}.{kind}"].encode() for kind in ("key", "crt")] if client else [None, None]
-    credentials = grpc.ssl_channel_credentials(certificates["ca.crt"].encode(), *pair)
+    pair = [certificates[f"{client}.{kind}"].read_bytes() for kind in ("key", "crt")] if client else [None, None]
+    credentials = grpc.ssl_channel_credentials(certificates["ca.crt"].read_bytes(), *pair)
     return grpc.secure_channel(f"localhost:{server.port}", credentials)
 
 

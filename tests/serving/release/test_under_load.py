@@ -3,7 +3,7 @@
 import threading
 import time
 
-from serving.client import RecommenderClient
+from serving.client import ClientConfig, RecommenderClient
 from serving.release.manifest import Stage
 from serving.release.pin_release import pin_release, unpin_release
 from serving.release.push import push
@@ -28,14 +28,14 @@ def test_no_request_fails_and_none_mixes_releases(tmp_path, cascade_models):
 
     with (
         release_server(tmp_path, port=0, poll_interval_s=0.05) as server,
-        RecommenderClient(server.target, stages=STAGES, timeout_s=20) as client,
+        RecommenderClient(server.target, ClientConfig(STAGES, deadline_s=20)) as client,
     ):
         watcher = label_watcher(server, tmp_path, 0.05)
         watcher.start()
 
         def ask():
             while not done.is_set():
-                answers.append(client.recommend({"tab": 5}, k=1))
+                answers.append(client.recommend(context={"tab": 5}, k=1))
 
         asker = threading.Thread(target=ask)
         asker.start()

@@ -40,7 +40,7 @@ def from_rpc_error(error: grpc.RpcError, target: str, model: str) -> RecommendEr
       target: address of the server.
       model: that was asked.
     """
-    code, details = error.code(), " ".join(error.details().split())
+    code, details = error.code(), " ".join((error.details() or "").split())
     kind = _BY_CODE.get(code, RecommendError)
     if kind is ServerUnavailableError:
         return kind(f"No model server answers at {target}: {details}")

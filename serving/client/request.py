@@ -1,0 +1,48 @@
+"""One request for recommendations."""
+
+import dataclasses
+import numbers
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from serving.client.errors import InvalidRequestError
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """One user at one moment asking for items. Whatever is left out counts as missing.
+
+    Args:
+      user: user id; `None` for a user that has none.
+      context: value of each scalar feature by name. `request_time_ms`, Unix milliseconds, is now by default.
+      history: item ids, oldest first; or, for models that read more of an event, columns of equal length, the ids
+        as `item_id`: `{"item_id": ["i3", "i7"], "grade": [2, 1]}`.
+      k: items wanted, at least 0. Answers are shorter where the last stage passes on fewer.
+      exclude: ids of items that must not be recommended.
+      request_id: of the request log, to which feedback is joined; a random one by default.
+
+    Raises:
+      InvalidRequestError: a value is of another type or out of range.
+    """
+
+    user: str | None = None
+    context: Mapping[str, str | int | float] = dataclasses.field(default_factory=dict)
+    history: Sequence[str] | Mapping[str, Sequence[Any]] = ()
+    k: int = 10
+    exclude: Sequence[str] = ()
+    request_id: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        if not (self.user is None or isinstance(self.user, str)):
+            raise InvalidRequestError(f"`user` must be a string. Received: {self.user!r}")
+        if not isinstance(self.context, Mapping):
+            raise InvalidRequestError(f"`context` must be a mapping of values by name. Received: {self.context!r}")
+        for name in ("history", "exclude"):
+            value = getattr(self, name)
+            if isinstance(value, str | bytes) or not isinstance(value, Collection):
+                raise InvalidRequestError(f"`{name}` must be a sequence. Received: {value!r}")
+        if not isinstance(self.k, numbers.Integral) or self.k < 0:
+            raise InvalidRequestError(f"`k` must be a whole number, at least 0. Received: k={self.k!r}")
+        if not isinstance(self.request_id, str) or not self.request_id:
+            raise InvalidRequestError(f"`request_id` must be a string. Received: {self.request_id!r}")
