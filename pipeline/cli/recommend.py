@@ -84,7 +84,10 @@ def recommend(
         configured = tuple(Stage(stage.name, stage.capacity) for stage in experiment.trainer.stages)
         stages = manifest.stages if manifest is not None else configured
         config = ClientConfig(
-            stages, one_call=one_call, deadline_s=deadline_s, tls=TlsConfig(**tls_options) if tls else None  # type: ignore[arg-type]
+            stages,
+            one_call=one_call,
+            deadline_s=deadline_s,
+            tls=TlsConfig(**tls_options) if tls else None,  # type: ignore[arg-type]
         )
         with _server(target, base) as address, RecommenderClient(address, config) as client:
             (answer,) = client.recommend_batch([request])

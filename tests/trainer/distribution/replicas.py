@@ -45,7 +45,18 @@ def _without_retrieved(config, **loss):
     return dataclasses.replace(config, loss=dataclasses.replace(config.loss, catalogue=catalogue, **loss))
 
 
+WHOLE_CATALOGUE = dataclasses.replace(
+    CONFIG,
+    stages=(
+        StageConfig("retrieval", "item_similarity", 10, list_capacity=4, hidden_units=(4,), output_dim=4),
+        dataclasses.replace(CONFIG.stages[1], adds_to_previous=True),
+    ),
+    loss=LossConfig(
+        catalogue=CatalogueLossConfig(num_sampled_negatives=None, num_retrieved_negatives=0, hidden_event_weight=1.0)
+    ),
+)
 CONFIGS = {
+    "whole_catalogue": WHOLE_CATALOGUE,
     "lcron": CONFIG,
     "shared_negatives": _without_retrieved(CONFIG),
     "perturbed_top_k": _without_retrieved(CONFIG, lcron=LcronConfig(operator="perturbed_top_k", temperature=1.0)),
@@ -53,7 +64,14 @@ CONFIGS = {
     "lazy_adam": dataclasses.replace(_without_retrieved(CONFIG, method="bce"), optimizer="lazy_adam"),
 }
 NUM_REQUESTS = {"uneven": 7, "one": 1}
-CASES = ["lcron/uneven", "shared_negatives/one", "perturbed_top_k/uneven", "fs_ranknet/uneven", "lazy_adam/uneven"]
+CASES = [
+    "lcron/uneven",
+    "whole_catalogue/uneven",
+    "shared_negatives/one",
+    "perturbed_top_k/uneven",
+    "fs_ranknet/uneven",
+    "lazy_adam/uneven",
+]
 
 
 def requests(num_requests, seed=3):

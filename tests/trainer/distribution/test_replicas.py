@@ -8,7 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-CASES = ["lcron/uneven", "shared_negatives/one", "perturbed_top_k/uneven", "fs_ranknet/uneven", "lazy_adam/uneven"]
+CASES = [
+    "lcron/uneven",
+    "whole_catalogue/uneven",
+    "shared_negatives/one",
+    "perturbed_top_k/uneven",
+    "fs_ranknet/uneven",
+    "lazy_adam/uneven",
+]
 
 
 @pytest.fixture(scope="module")
