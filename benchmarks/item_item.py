@@ -15,12 +15,12 @@ import numpy as np
 import scipy.sparse
 import tabulate
 
-from benchmarks.provenance import provenance
 from datasets.errors import DataError
 from datasets.kuairand.exposures import Exposures, read_exposures
 from datasets.kuairand.features import read_video_ids
 from datasets.kuairand.layout import days_of, find_logs
 from datasets.time_zone import read_time_zone
+from pipeline.benchmark.provenance import provenance
 
 KS = (10, 50, 100)
 
@@ -140,7 +140,7 @@ def main(data_dir: Path, regularisation: float, split: str, as_json: bool) -> No
         "ridge": ridge(exposures, num_items, last, regularisation),
     }
     figures = {name: recalls(score, requests) for name, score in methods.items()}
-    source = provenance("benchmarks.item_item", seed=0)
+    source = provenance("python -m benchmarks.item_item", seed="none")
     click.echo(tabulate.tabulate(source.items(), tablefmt="plain"))
     click.echo(
         tabulate.tabulate(
