@@ -103,11 +103,12 @@ def _headline(outcomes: Mapping[str, Mapping[int, Outcome]], config: BenchmarkCo
 
 def _metrics(outcomes: Mapping[str, Mapping[int, Outcome]]) -> str:
     values = {method: _values(seeds) for method, seeds in outcomes.items()}
-    names = next(iter(values.values()))
-    rows = [[name, *(_mean_and_std(of_method[name]) for of_method in values.values())] for name in names]
-    return tabulate(
-        rows, ["metric", *(METHODS[method].title for method in outcomes)], tablefmt="github", disable_numparse=True
-    )
+    names = list(next(iter(values.values())))
+    rows = [
+        [METHODS[method].title, *(f"{np.mean(of_method[name]):.4f}" for name in names)]
+        for method, of_method in values.items()
+    ]
+    return tabulate(rows, ["mean", *names], tablefmt="github", disable_numparse=True)
 
 
 def _days(outcomes: Mapping[str, Mapping[int, Outcome]], metric: str) -> str:
