@@ -26,6 +26,9 @@ def test_examples_are_the_requests_of_the_world(tmp_path):
     files = [str(path) for path in write_examples(sizes, tmp_path)]
     found, misses = read_requests(files, FEATURES, sizes.world.request_features, sizes.item_ids)
     assert not misses
-    for name, values in sizes.world.requests(20).items():
+    made_up = sizes.world.requests(20)
+    for name, values in made_up.items():
+        if name.startswith("history_"):
+            values = np.where(made_up["history_where"], values, 0)  # the world fills the padding at random
         if name != "labels":
             np.testing.assert_array_equal(found[name], values, err_msg=name)
