@@ -88,6 +88,7 @@ def test_tunes_and_trains_with_the_best(inputs, artifact, execute, transformed_d
             {"release": release, "model_run": model_run},
             checkpoint_dir=str(tmp_path / "checkpoints"),
             warm_start="",
+            profile=0,
             serving_base="",
             **common,
         )
@@ -120,6 +121,7 @@ def test_trainer_refuses_bad_hyperparameters(inputs, artifact, execute, transfor
             checkpoint_dir=str(tmp_path / "checkpoints"),
             packed_dir=str(tmp_path / "packed"),
             warm_start="",
+            profile=0,
             serving_base="",
             source_hash="1",
         )

@@ -54,6 +54,14 @@ def test_parameters_are_plain_values(components):
             assert value is None or isinstance(value, str | int | float), (component.id, name)
 
 
+def test_a_profile_is_a_parameter_of_the_trainer_alone(components):
+    plain, profiled = components(), components(profile=True)
+    changed = [name for name, made in profiled.items() if made.exec_properties != plain[name].exec_properties]
+    assert changed == ["CascadeTrainer"]
+    values = [made["CascadeTrainer"].exec_properties["profile"] for made in (plain, profiled)]
+    assert values == [0, 1]
+
+
 def test_code_is_a_parameter_of_every_component_that_runs_ours(components):
     made = components()
     own = ["RequestExampleGen", "CatalogueExampleGen", "CascadeTrainer", "CascadeEvaluator", "ServingValidator"]

@@ -1,5 +1,6 @@
 """One checkpoint: a file that appears whole or not at all, and is refused if a byte of it has changed."""
 
+import json
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from trainer.checkpoints.run_state import RunState
 from trainer.config_json import from_json, to_json
 from trainer.whole_file import whole_file
 
-_STATE = "state"
+_STATE, _NAMES = "state", "names"
 
 
 class CheckpointError(RuntimeError):
@@ -33,9 +34,10 @@ def write_checkpoint(path: Path, state: RunState, arrays: Mapping[str, np.ndarra
     Raises:
       OSError: the disk is full, or the folder cannot be written to. What was at `path` before is still there.
     """
-    text = np.frombuffer(to_json(state).encode(), np.uint8)
+    # A zip file holds a CRC of each array; that none is missing, it does not tell.
+    texts = {_STATE: to_json(state), _NAMES: json.dumps(list(arrays))}
     with whole_file(path) as file:
-        np.savez(file, **{_STATE: text}, **arrays)  # a zip file: it holds a CRC of each array
+        np.savez(file, **{name: np.frombuffer(text.encode(), np.uint8) for name, text in texts.items()}, **arrays)
 
 
 def read_checkpoint(path: Path) -> tuple[RunState, dict[str, np.ndarray]]:
@@ -47,7 +49,9 @@ def read_checkpoint(path: Path) -> tuple[RunState, dict[str, np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        state = from_json(RunState, arrays.pop(_STATE).tobytes().decode())
+        state, names = (arrays.pop(name).tobytes().decode() for name in (_STATE, _NAMES))
+        if list(arrays) != json.loads(names):
+            raise ValueError(f"it must hold the arrays {names}. Received: {list(arrays)}")
+        return from_json(RunState, state), arrays
     except (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise DamagedCheckpointError(f"{path} cannot be read: {error}") from error
-    return state, arrays
