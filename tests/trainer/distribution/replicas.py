@@ -142,7 +142,11 @@ def run(config, strategy, folder=None, num_steps=None):
         state = fit(built, batches, evaluation, best=best, callbacks=callbacks, store=store)
     except Killed:
         return run(config, strategy, folder)
-    results = {f"variable_{n}": variable.numpy() for n, variable in enumerate(built.training_variables)}
+    of_metrics = {variable.ref() for metric in built.metrics for variable in metric.variables}
+    results = {
+        f"{'metric' if variable.ref() in of_metrics else 'variable'}_{n}": variable.numpy()
+        for n, variable in enumerate(built.training_variables)
+    }
     return results | {f"validation_{name}": value for name, value in state.epochs[-1].validation.items()}
 
 

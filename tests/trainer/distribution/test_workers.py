@@ -84,7 +84,8 @@ def test_two_workers_end_with_the_weights_of_one(workers, alone):
     expected = load_model(alone).get_weights()
     assert len(weights) == len(expected)
     for value, other in zip(weights, expected, strict=True):
-        np.testing.assert_allclose(value, other, rtol=1e-3, atol=1e-4)
+        # Adam makes steps of its rate, 1e-2, even of the rounding in a bias whose true gradient is zero.
+        np.testing.assert_allclose(value, other, rtol=1e-3, atol=2e-3)
 
 
 def test_workers_measure_the_same(workers, alone):
