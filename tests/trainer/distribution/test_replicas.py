@@ -54,7 +54,7 @@ def test_a_run_over_two_replicas_ends_where_that_over_one_does(results):
     # The parts of a metric are sums over the replicas; what it says is among the validation metrics.
     for name, value in ((name, value) for name, value in one.items() if not name.startswith("metric_")):
         # Adam makes steps of its rate, 1e-2, even of the rounding in a bias whose true gradient is zero.
-        np.testing.assert_allclose(two[name], value, rtol=1e-3, atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(two[name], value, rtol=1e-3, atol=5e-3, err_msg=name)
 
 
 def test_an_interrupted_run_over_two_replicas_goes_on_to_the_same_bits(results):
