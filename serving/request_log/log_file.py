@@ -9,7 +9,7 @@ import tensorflow as tf
 from serving.release.durable import rename, sync_file
 
 SUFFIX = ".tfrecord.gz"
-PARTIAL_PREFIX = ".partial-"
+_PARTIAL_SUFFIX = ".partial"
 
 
 class LogFile:
@@ -24,7 +24,7 @@ class LogFile:
         # Unique among processes and machines that share a folder.
         name = f"{time.time_ns() // 1_000_000}-{uuid.uuid4().hex[:12]}{SUFFIX}"
         self._path = folder / name
-        self._partial = folder / f"{PARTIAL_PREFIX}{name}"
+        self._partial = folder / f".{name}{_PARTIAL_SUFFIX}"
         self._writer = tf.io.TFRecordWriter(str(self._partial), "GZIP")
         self.opened_s = time.monotonic()
         self.num_records = 0

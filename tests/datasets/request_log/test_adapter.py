@@ -148,7 +148,7 @@ def test_answers_without_items_and_by_fallback(adapter, write):
 
 def test_days_files_and_shards(adapter, write):
     logs = [write(f"requests/{DAY}/{number:02d}.tfrecord.gz", example(f"r{number}")) for number in range(20)]
-    write(f"requests/{DAY}/.partial-x.tfrecord.gz", b"not yet")
+    (adapter.data_dir / "requests" / DAY / ".x.tfrecord.gz.partial").write_bytes(b"not yet")
     write(f"requests/{NEXT_DAY}/a.tfrecord.gz", example())  # still being served: no feedback yet
     feedback = write(f"feedback/{DAY}/a.jsonl")
     for day in ("2024-01-01", "2024-01-12", "2024-01-15"):

@@ -104,7 +104,10 @@ class Proxy(grpc.GenericRpcHandler):
                 context.abort(grpc.StatusCode.UNAVAILABLE, "refused")
             if model in self.held:
                 self._released.wait()
-        return self._channel.unary_unary(method)(request, timeout=60)
+        try:
+            return self._channel.unary_unary(method)(request, timeout=60)
+        except grpc.RpcError as error:
+            context.abort(error.code(), error.details())
 
 
 @pytest.fixture

@@ -21,10 +21,9 @@ def test_fallback_when_ranking_misses_its_deadline(proxy, open_client):
     on_time = client.recommend(context={"tab": 5}, k=10)
     assert (on_time.item_ids, on_time.fallback) == (["i5", "i6", "i4", "i7"], False)
     proxy.held.add("ranking")
-    late = client.recommend(context={"tab": 5}, k=10, deadline_s=5)
+    late = client.recommend(context={"tab": 5}, k=10, deadline_s=4)
     assert (late.item_ids, late.scores, late.fallback) == (["i9", "i8", "i7", "i6"], [9.0, 8.0, 7.0, 6.0], True)
     assert late.release == on_time.release
-    assert client.recommend(context={"tab": 5}, k=2, deadline_s=5).item_ids == ["i9", "i8"]
 
 
 def test_fallback_of_three_stages_is_the_order_of_the_second(proxy, open_client):
@@ -32,7 +31,7 @@ def test_fallback_of_three_stages_is_the_order_of_the_second(proxy, open_client)
     stages = (*STAGES, Stage("cascade", 2))
     client = open_client(proxy.target, ClientConfig(stages, deadline_s=60))
     proxy.held.add("cascade")
-    answer = client.recommend(context={"tab": 5}, k=10, deadline_s=8)
+    answer = client.recommend(context={"tab": 5}, k=10, deadline_s=6)
     assert (answer.item_ids, answer.scores, answer.fallback) == (["i5", "i6"], [100.0, 99.0], True)
 
 
