@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from pipeline.experiment import ExperimentConfig
 
 config_option = click.option(
-    "--config", "config_name", required=True, help="Experiment: demo, recflow_two_stage, recflow_three_stage, kuairand."
+    "--config",
+    "config_name",
+    required=True,
+    help="Experiment: demo, recflow_two_stage, recflow_three_stage, kuairand, gpu_smoke.",
 )
 smoke_option = click.option("--smoke", is_flag=True, help="The experiment's small variant.")
 set_option = click.option(

@@ -54,7 +54,7 @@ def test_refuses_bad_options_in_one_line(tmp_path):
     assert_refused(lcron("run", "--config", "demo"), "lcron run: Missing option '--data'.")
     assert_refused(
         lcron("run", "--config", "nope", *data),
-        "lcron run: `config` must be one of demo, recflow_two_stage, recflow_three_stage, kuairand. Received: 'nope'",
+        "lcron run: `config` must be one of demo, recflow_two_stage, recflow_three_stage, kuairand, gpu_smoke. Received: 'nope'",
     )
     assert_refused(
         lcron("run", "--config", "kuairand", *data, "--tune"),
