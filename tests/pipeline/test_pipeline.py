@@ -153,7 +153,9 @@ def test_folder_without_logs(tmp_path):
 
 
 def test_unknown_adapter(components):
-    with pytest.raises(ValueError, match=r"An adapter is one of \['kuairand', 'recflow'\].*Received: 'movielens'"):
+    with pytest.raises(
+        ValueError, match=r"An adapter is one of \['kuairand', 'recflow', 'request_log'\].*Received: 'movielens'"
+    ):
         components(dataclasses.replace(EXPERIMENT, adapter=AdapterConfig("movielens")))
 
 
