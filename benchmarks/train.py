@@ -33,7 +33,7 @@ def main(device: Literal["cpu", "gpu"], profile: bool, smoke: bool, as_json: boo
     """Train a DSSM and a DIN with LCRON on lists of 40 with histories of 50, and time whole epochs.
 
     The requests are made up, in the layout of RecFlow. An epoch is what training does in one: batches gathered from
-    memory, steps, callbacks and metrics, without the validation.
+    a mapped file, steps, callbacks and metrics, without the validation.
     """
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

@@ -2,8 +2,10 @@
 
 import dataclasses
 import resource
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import tensorflow as tf
@@ -13,7 +15,10 @@ from benchmarks.train_world import World
 from trainer.batches import RequestBatches
 from trainer.callbacks.best_epoch import BestEpoch
 from trainer.callbacks.progress import Progress
+from trainer.catalogue_misses import CatalogueMisses
 from trainer.fit import fit
+from trainer.input import ParsedBatch, Requests
+from trainer.packed.record_file import write_records
 
 Device = Literal["cpu", "gpu"]
 
@@ -89,7 +94,8 @@ def run(world: World, device: Device, profile: bool, report: Callable[[str], Non
     if device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise DeviceError("TensorFlow sees no GPU")
     tf.keras.utils.set_random_seed(world.seed)
-    batches = RequestBatches(world.requests(world.num_requests), world.batch_size, shuffle_seed=world.seed)
+    with tempfile.TemporaryDirectory() as folder:  # what is mapped stays when its name is gone
+        batches = RequestBatches(_packed(world, folder), world.batch_size, shuffle_seed=world.seed)
     evaluation = RequestBatches(world.requests(world.batch_size), world.batch_size)
     model = world.model()
     before_mib = _peak_mib()
@@ -113,6 +119,13 @@ def run(world: World, device: Device, profile: bool, report: Callable[[str], Non
         gpu_peak_mib=gpu_peak_mib,
         parts_s=seconds_by_part(model, next(iter(batches.epoch())), report) if profile else {},
     )
+
+
+def _packed(world: World, folder: str) -> Requests:
+    """The requests as training maps them from disk."""
+    no_misses = CatalogueMisses(0, 0, 0, 0)
+    requests, _ = write_records(Path(folder), [ParsedBatch(world.requests(world.num_requests), no_misses, 0)])
+    return requests
 
 
 def _peak_mib() -> float:

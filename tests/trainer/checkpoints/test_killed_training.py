@@ -1,6 +1,7 @@
 """A training run that is killed again and again ends with the weights of one that is not.
 
-`python -m pytest tests/trainer/checkpoints/test_killed_training.py --num-kills 20` kills it twenty times.
+`python -m pytest tests/trainer/checkpoints/test_killed_training.py --num-kills 20 --timeout 0` does so
+twenty times.
 """
 
 import json
