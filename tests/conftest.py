@@ -53,6 +53,7 @@ CONFIG = TrainerConfig(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--num-kills", type=int, default=3, help="times that a training run is killed to see it go on")
+    parser.addoption("--num-swaps", type=int, default=3, help="releases that come while clients ask")
 
 
 @dataclasses.dataclass(frozen=True)
