@@ -10,6 +10,7 @@ from trainer.losses.config import LossConfig
 TowerKind = Literal["two_tower", "dssm", "item_similarity", "din", "mlp", "dcn"]
 RETRIEVAL_TOWERS: tuple[TowerKind, ...] = ("two_tower", "dssm", "item_similarity")
 DecayKind = Literal["linear", "none"]
+KeptEpochKind = Literal["best", "last"]
 OptimizerKind = Literal["adam", "lazy_adam"]
 PrecisionKind = Literal["float32", "bfloat16", "float16"]
 DistributionKind = Literal["none", "mirrored", "multi_worker"]
@@ -67,6 +68,8 @@ class TrainerConfig:
       epochs: passes over the training days, at most.
       patience: epochs without a better end-to-end recall on the evaluation days after which training stops; `None`
         makes all epochs.
+      kept_epoch: whose weights are released: those of the `"best"`, by that recall inside the lists, or of the `"last"`,
+        where the whole catalogue counts and the learning rate has come down.
       batch_size: requests per step.
       order: of an epoch's requests: all `"shuffled"`, or `"chronological"`: day after day, shuffled within each, as
         the paper trains.
@@ -94,6 +97,7 @@ class TrainerConfig:
     item_embedding_dim: int = 16
     epochs: int = 2
     patience: int | None = None
+    kept_epoch: KeptEpochKind = "best"
     batch_size: int = 256
     order: OrderKind = "shuffled"
     optimizer: OptimizerKind = "adam"
@@ -130,6 +134,11 @@ class TrainerConfig:
         check_positive(self, "item_embedding_dim", "epochs", "batch_size", "learning_rate", "weight_learning_rate")
         if self.patience is not None:
             check_positive(self, "patience")
+            if self.kept_epoch == "last":
+                raise ValueError(
+                    f"`patience` must be `None` where `kept_epoch` is 'last'. Received: patience={self.patience}"
+                )
+        check_kind(self, "kept_epoch", KeptEpochKind)
         check_kind(self, "order", OrderKind)
         check_kind(self, "optimizer", OptimizerKind)
         check_kind(self, "learning_rate_decay", DecayKind)

@@ -86,7 +86,7 @@ def train_model(
     if warm_start_dir is not None:
         warm_start_record = warm_start(model, warm_start_dir, data.vocabularies)
         report(str(warm_start_record))
-    best = BestEpoch(BEST_METRIC, config.patience)
+    best = BestEpoch(BEST_METRIC, config.patience, takes_last=config.kept_epoch == "last")
     state = fit(
         model,
         batches,

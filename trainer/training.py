@@ -44,7 +44,7 @@ def train(
     """Trains a cascade and writes its candidate release.
 
     The weights kept are those after the epoch of the best end-to-end recall inside the lists of the evaluation
-    split. With the same seed, data and machine a run gives the same model, whether it was interrupted or not: killed
+    split, unless `config.kept_epoch` says the last. With the same seed, data and machine a run gives the same model, whether it was interrupted or not: killed
     at any moment and called again with the same arguments, it goes on from its newest checkpoint.
 
     Of several workers (`distribution="multi_worker"`) each calls this with the same arguments; the chief alone reads

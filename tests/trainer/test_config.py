@@ -33,6 +33,10 @@ IN_LISTS = (
             "`hidden_units` must be positive widths. Received: hidden_units=()",
         ),
         (lambda: TrainerConfig(patience=0), "`patience` must be positive. Received: patience=0"),
+        (
+            lambda: TrainerConfig(patience=2, kept_epoch="last"),
+            "`patience` must be `None` where `kept_epoch` is 'last'. Received: patience=2",
+        ),
         (lambda: TrainerConfig((RETRIEVAL,)), "`stages` must hold at least two stages. Received: ['retrieval']"),
         (
             lambda: TrainerConfig((RETRIEVAL, RETRIEVAL)),

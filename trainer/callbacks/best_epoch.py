@@ -17,15 +17,17 @@ class BestEpoch(tf.keras.callbacks.Callback):
     Args:
       metric: name in the epoch's logs, `val_...`; larger is better.
       patience: epochs without a better one after which `is_over`; `None` never gives up.
+      takes_last: whether every epoch counts as better than those before it.
     """
 
-    def __init__(self, metric: str, patience: int | None = None) -> None:
+    def __init__(self, metric: str, patience: int | None = None, *, takes_last: bool = False) -> None:
         super().__init__()
         self.epoch = 0
         self.value = -math.inf
         self.weights: list[np.ndarray] = []
         self._metric = metric
         self._patience = patience
+        self._takes_last = takes_last
         self._num_epochs = 0
 
     @property
@@ -49,7 +51,7 @@ class BestEpoch(tf.keras.callbacks.Callback):
 
     def _sees(self, epoch: int, value: float) -> bool:
         self._num_epochs = epoch
-        is_better = value > self.value
+        is_better = self._takes_last or value > self.value
         if is_better:
             self.epoch, self.value = epoch, value
         return is_better

@@ -27,6 +27,15 @@ def test_weights_of_the_best_epoch_come_back(model):
     assert not best.is_over
 
 
+def test_the_last_epoch_is_taken_where_the_run_says_so(model):
+    best = BestEpoch("val_recall", takes_last=True)
+    best.set_model(model)
+    see(best, [0.1, 0.5, 0.3])
+    best.restore()
+    assert (best.epoch, best.value) == (3, 0.3)
+    assert model.get_weights()[0].item() == 2.0
+
+
 @pytest.mark.parametrize(
     ("recalls", "is_over"),
     [([], False), ([0.5], False), ([0.5, 0.4], False), ([0.5, 0.4, 0.5], True), ([0.5, 0.4, 0.6, 0.1], False)],
