@@ -19,6 +19,7 @@ from trainer.cascade_model import CascadeModel
 from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import to_json
 from trainer.export.export_models import export_models
+from trainer.export.retrieval_index import RetrievalIndex
 from trainer.features import Categorical, EncodedFeature, FeatureSpec, Hashed, HistoryFeature, Timestamp
 from trainer.item_lookup import write_item_ids
 from trainer.item_table import ItemTable
@@ -115,7 +116,11 @@ class ServingWorld:
         item_ids_path = str(folder / "item_ids.txt")
         write_item_ids(item_ids, item_ids_path)
         export_models(
-            model, request_transform_dir=str(transform_dir), item_ids_path=item_ids_path, models_dir=str(folder)
+            model,
+            RetrievalIndex(model),
+            request_transform_dir=str(transform_dir),
+            item_ids_path=item_ids_path,
+            models_dir=str(folder),
         )
 
     def _transform(self, folder: Path) -> Path:

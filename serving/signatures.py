@@ -21,8 +21,16 @@ CANDIDATE_ITEM_ID = "candidate_item_id"
 CANDIDATE_STAGE = "candidate_stage"
 CANDIDATE_RANK = "candidate_rank"
 
+NUM_PROBED_LEAVES = "num_probed_leaves"
+FILTER_PREFIX = "filter_"
+
 ITEM_ID = "item_id"
 SCORES = "score"
 
 LOWEST_SCORE = -3.4028234663852886e38
 """Lowest float32: score of padding and of items that the catalogue lacks."""
+
+
+def filter_input(feature: str) -> str:
+    """Returns the name of the input that filters by an item feature."""
+    return FILTER_PREFIX + feature

@@ -12,7 +12,9 @@ from trainer.cascade_model import CascadeModel
 from trainer.config import TowerKind, TrainerConfig
 from trainer.config_json import from_json, to_json
 from trainer.export.export_models import export_models
+from trainer.export.retrieval_index import RetrievalIndex
 from trainer.features import EncodedFeature, FeatureSpec
+from trainer.input import Requests
 from trainer.item_lookup import read_item_ids, write_item_ids
 from trainer.item_table import ItemTable
 from trainer.request_batch import empty_batch
@@ -23,6 +25,7 @@ MANIFEST = "manifest.json"
 MODELS = "models"
 CHECKPOINT = "checkpoint"
 
+_INDEX_SAMPLE = 256
 _WEIGHTS = "weights"
 _ITEM_IDS = "item_ids.txt"
 _ITEM_TABLE = "item_table.npy"
@@ -48,6 +51,7 @@ class CandidateManifest:
       config: the training run.
       features: the features of the data set.
       record: what came of the training run.
+      index_recall: by `"recall@<k>"`, the share of the exact search's answer that the index finds.
       tensorflow_version: that wrote the models.
     """
 
@@ -55,6 +59,7 @@ class CandidateManifest:
     config: TrainerConfig
     features: FeatureSpec
     record: TrainingRecord
+    index_recall: dict[str, float]
     tensorflow_version: str
 
 
@@ -71,6 +76,7 @@ def write_candidate(
     request_features: tuple[EncodedFeature, ...],
     request_transform_dir: str,
     record: TrainingRecord,
+    requests: Requests,
     vocabularies: Vocabularies | None = None,
 ) -> None:
     """Writes a candidate release; the folder appears complete or not at all.
@@ -81,6 +87,7 @@ def write_candidate(
       request_features: its encoded request features.
       request_transform_dir: output folder of the requests' Transform.
       record: of the training run.
+      requests: real requests; the first of them measure the index.
       vocabularies: of the categorical features, so that later runs can start from these weights; they cannot if this
         is `None`.
 
@@ -92,7 +99,7 @@ def write_candidate(
     parent, name = os.path.split(os.path.normpath(candidate_dir))
     temporary_dir = os.path.join(parent, f".{name}.tmp-{uuid.uuid4().hex}")
     try:
-        _write(temporary_dir, model, request_features, request_transform_dir, record, vocabularies)
+        _write(temporary_dir, model, request_features, request_transform_dir, record, requests, vocabularies)
         tf.io.gfile.rename(temporary_dir, candidate_dir, overwrite=True)
     finally:
         if tf.io.gfile.exists(temporary_dir):
@@ -141,6 +148,7 @@ def _write(
     request_features: tuple[EncodedFeature, ...],
     request_transform_dir: str,
     record: TrainingRecord,
+    requests: Requests,
     vocabularies: Vocabularies | None,
 ) -> None:
     checkpoint_dir = os.path.join(folder, CHECKPOINT)
@@ -152,8 +160,10 @@ def _write(
     encoded = _EncodedFeatures(request_features, model.item_table.features)
     _write_text(os.path.join(checkpoint_dir, _ENCODED_FEATURES), to_json(encoded))
     model.save_weights(os.path.join(checkpoint_dir, _WEIGHTS))
+    index = RetrievalIndex(model, vocabularies)
     export_models(
         model,
+        index,
         request_transform_dir=request_transform_dir,
         item_ids_path=item_ids_path,
         models_dir=os.path.join(folder, MODELS),
@@ -163,7 +173,10 @@ def _write(
     stages = (
         CandidateStage(stage.name, stage.tower, stage.capacity, stage.list_capacity) for stage in model.config.stages
     )
-    manifest = CandidateManifest(tuple(stages), model.config, model.features, record, tf.__version__)
+    sample = {name: tf.constant(values[:_INDEX_SAMPLE]) for name, values in requests.items()}
+    manifest = CandidateManifest(
+        tuple(stages), model.config, model.features, record, index.recall(sample), tf.__version__
+    )
     _write_text(os.path.join(folder, MANIFEST), to_json(manifest))
 
 

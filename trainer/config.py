@@ -5,6 +5,7 @@ from typing import Literal
 
 from trainer.checkpoints.config import CheckpointConfig
 from trainer.config_checks import check_kind, check_not_negative, check_positive
+from trainer.index.config import IndexConfig
 from trainer.losses.config import LossConfig
 
 TowerKind = Literal["two_tower", "dssm", "item_similarity", "din", "mlp", "dcn"]
@@ -68,8 +69,8 @@ class TrainerConfig:
       epochs: passes over the training days, at most.
       patience: epochs without a better end-to-end recall on the evaluation days after which training stops; `None`
         makes all epochs.
-      kept_epoch: whose weights are released: those of the `"best"`, by that recall inside the lists, or of the `"last"`,
-        where the whole catalogue counts and the learning rate has come down.
+      kept_epoch: whose weights are released: those of the `"best"`, by that recall, which is one inside the lists, or
+        of the `"last"`, where the whole catalogue counts and the learning rate has come down.
       batch_size: requests per step.
       order: of an epoch's requests: all `"shuffled"`, or `"chronological"`: day after day, shuffled within each, as
         the paper trains.
@@ -87,6 +88,7 @@ class TrainerConfig:
         exported. `"float16"` scales the loss, and leaves out a step whose gradient is too large for it.
       jit_compile: whether XLA compiles the training step.
       checkpoints: how often the state of the run is saved.
+      index: how the exported models search the catalogue.
     """
 
     stages: tuple[StageConfig, ...] = (
@@ -111,6 +113,7 @@ class TrainerConfig:
     precision: PrecisionKind = "float32"
     jit_compile: bool = False
     checkpoints: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
+    index: IndexConfig = dataclasses.field(default_factory=IndexConfig)
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in self.stages]

@@ -44,8 +44,9 @@ def train(
     """Trains a cascade and writes its candidate release.
 
     The weights kept are those after the epoch of the best end-to-end recall inside the lists of the evaluation
-    split, unless `config.kept_epoch` says the last. With the same seed, data and machine a run gives the same model, whether it was interrupted or not: killed
-    at any moment and called again with the same arguments, it goes on from its newest checkpoint.
+    split, unless `config.kept_epoch` says the last. With the same seed, data and machine a run gives the same model,
+    whether it was interrupted or not: killed at any moment and called again with the same arguments, it goes on from
+    its newest checkpoint.
 
     Of several workers (`distribution="multi_worker"`) each calls this with the same arguments; the chief alone reads
     and writes checkpoints, logs and the release.
@@ -156,6 +157,7 @@ def train(
         request_features=data.request_features,
         request_transform_dir=request_transform_dir,
         record=record,
+        requests=data.eval_requests,
         vocabularies=data.vocabularies,
     )
     report(f"wrote {output_dir}")

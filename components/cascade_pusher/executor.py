@@ -57,6 +57,7 @@ class Executor(BaseExecutor):
             schema=to_plain(candidate.features),
             data_span=(first_day, last_day),
             git_commit=release.get_string_custom_property("git_commit") or None,
+            index={"kind": candidate.config.index.kind, **candidate.index_recall},
             lock_hash=release.get_string_custom_property("lock_hash") or None,
         )
         report(f"release {manifest.version} is in {store.base}")

@@ -41,9 +41,15 @@ class KerasReference:
         return tuple(stage.capacity for stage in self._model.config.stages)
 
     @property
+    def index_is_exact(self) -> bool:
+        """Whether the exported retrieval stage finds the best items for certain."""
+        return self._model.config.index.kind == "exact"
+
+    @property
     def missing_values(self) -> dict[str, bytes | int | float]:
         """What stands for a missing scalar in a raw-tensor request, by feature name."""
         values = {feature.name: missing_value(feature) for feature in self._model.features.request}
+        values[signatures.NUM_PROBED_LEAVES] = 0
         return {name: value.encode() if isinstance(value, str) else value for name, value in values.items()}
 
     def score(self, stage: str, request: int, item_ids: Sequence[bytes]) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-_VALUES = {tf.string: "bytes_list", tf.int64: "int64_list", tf.float32: "float_list"}
+_VALUES = {tf.string: "bytes_list", tf.int32: "int64_list", tf.int64: "int64_list", tf.float32: "float_list"}
 
 
 def raw_inputs(

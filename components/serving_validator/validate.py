@@ -104,8 +104,9 @@ class Validator:
         name = f"{signatures.RETRIEVAL}/{signatures.RETRIEVE_EXAMPLES}"
         item_ids, scores = self._found(signatures.RETRIEVAL, signatures.RETRIEVE_EXAMPLES, request)
         self._note(f"grpc-keras/{name}", scores, self._reference.score(signatures.RETRIEVAL, index, item_ids))
-        best = self._reference.best_retrieval_scores(index, self._k, request.excluded_ids)
-        self._note(f"grpc-keras/{name}/best", scores, best)
+        if self._reference.index_is_exact:
+            best = self._reference.best_retrieval_scores(index, self._k, request.excluded_ids)
+            self._note(f"grpc-keras/{name}/best", scores, best)
 
     def _check_scores(self, stage: str, index: int, request: LoggedRequest) -> None:
         scores = self._ask(stage, signatures.SCORE_EXAMPLES, request)[signatures.SCORES][0]

@@ -1,6 +1,6 @@
 """Requests out of the raw logs, for the commands that ask or evaluate a release."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,13 @@ def latest_request(adapter: Adapter, user: str | None) -> Record:
     raise click.ClickException(f"--user: no request of user {user!r} is logged")
 
 
-def as_request(record: Record, features: "FeatureSpec", k: int, exclude: Sequence[str] = ()) -> "Request":
+def as_request(
+    record: Record,
+    features: "FeatureSpec",
+    k: int,
+    exclude: Sequence[str] = (),
+    filters: Mapping[str, Sequence[str]] | None = None,
+) -> "Request":
     """Returns a logged request as a client asks it.
 
     Args:
@@ -53,6 +59,7 @@ def as_request(record: Record, features: "FeatureSpec", k: int, exclude: Sequenc
       features: that the model reads.
       k: items wanted.
       exclude: items that must not be recommended, beside the logged ones.
+      filters: values that an item must have one of, by feature.
     """
     from serving import signatures
     from serving.client import Request
@@ -66,6 +73,7 @@ def as_request(record: Record, features: "FeatureSpec", k: int, exclude: Sequenc
         {column: record.get(name, ()) for column, name in columns.items()},
         k,
         [*map(str, record.get(signatures.EXCLUDE_ITEM_ID, ())), *exclude],
+        filters or {},
     )
 
 

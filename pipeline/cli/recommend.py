@@ -22,6 +22,13 @@ Examples:
 @click.option("--user", help="User to recommend for.  [default: the first user of the last logged day]")
 @click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="Number of items.")
 @click.option("--exclude", multiple=True, metavar="ITEM", help="Item that must not be recommended; may be repeated.")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="FEATURE=VALUE",
+    help="Value that an item must have, where the release filters by the feature. May be repeated: either will do.",
+)
 @click.option("--target", metavar="HOST:PORT", help="Address of a running model server.")
 @click.option(
     "--base",
@@ -49,6 +56,7 @@ def recommend(
     user: str | None,
     k: int,
     exclude: tuple[str, ...],
+    filters: tuple[str, ...],
     target: str | None,
     base: Path | None,
     one_call: bool,
@@ -66,6 +74,12 @@ def recommend(
     tls = tls or any(tls_options.values())
     if tls and target is None:
         raise click.UsageError("TLS is for a --target: the server over --base talks plain text on this machine")
+    wanted: dict[str, list[str]] = {}
+    for each in filters:
+        feature, separator, value = each.partition("=")
+        if not separator:
+            raise click.UsageError(f"--filter expects FEATURE=VALUE. Received: {each!r}")
+        wanted.setdefault(feature, []).append(value)
     experiment = load_experiment(config_name, smoke, overrides)
     quiet_libraries()
 
@@ -79,7 +93,7 @@ def recommend(
 
     with one_line_errors(RecommendError, ReleaseError, ServeError):
         record = latest_request(open_adapter(experiment, data), user)
-        request = as_request(record, experiment.features, k, exclude)
+        request = as_request(record, experiment.features, k, exclude, wanted)
         manifest = None if base is None else ReleaseStore(base).latest()
         configured = tuple(Stage(stage.name, stage.capacity) for stage in experiment.trainer.stages)
         stages = manifest.stages if manifest is not None else configured

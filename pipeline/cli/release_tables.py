@@ -70,6 +70,7 @@ def release_text(store: ReleaseStore, manifest: Manifest) -> str:
         "git commit": manifest.git_commit or "-",
         "lock hash": manifest.lock_hash or "-",
         "fingerprint": manifest.fingerprint,
+        **({} if manifest.index is None else {"index": _index(manifest.index)}),
         **{f"{group} features": names for group, names in features.items() if names},
         **{name: f"{value:.4f}" for name, value in sorted(manifest.metrics.items())},
     }
@@ -92,6 +93,11 @@ def _num_bytes(store: ReleaseStore, manifest: Manifest) -> int:
         for file in files
     ]
     return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _index(index: Mapping[str, Any]) -> str:
+    recalls = ", ".join(f"{name} {value:.4f}" for name, value in index.items() if name != "kind")
+    return f"{index.get('kind')}, {recalls} of the exact search"
 
 
 def _names(features: Any) -> str:

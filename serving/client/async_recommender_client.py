@@ -46,12 +46,13 @@ class AsyncRecommenderClient:
         history: Sequence[str] | Mapping[str, Sequence[Any]] = (),
         k: int = 10,
         exclude: Sequence[str] = (),
+        filters: Mapping[str, Sequence[str]] | None = None,
+        num_probed_leaves: int = 0,
         deadline_s: float | None = None,
     ) -> Recommendations:
         """Recommends items for one request, as `RecommenderClient.recommend` does."""
-        return (await self.recommend_batch([Request(user, context or {}, history, k, exclude)], deadline_s=deadline_s))[
-            0
-        ]
+        request = Request(user, context or {}, history, k, exclude, filters or {}, num_probed_leaves)
+        return (await self.recommend_batch([request], deadline_s=deadline_s))[0]
 
     async def recommend_batch(
         self, requests: Sequence[Request], *, deadline_s: float | None = None

@@ -19,7 +19,7 @@ from serving.client.errors import (
 from serving.client.funnel import Funnel
 from serving.client.recommendations import Recommendations
 from serving.client.request import Request
-from serving.client.request_features import RequestFeatures, with_candidates, with_exclusions
+from serving.client.request_features import RequestFeatures, with_candidates, with_search
 from serving.client.retry import with_retries
 from serving.request_log import RequestLog, ServedRequest
 
@@ -29,10 +29,10 @@ _RESERVED_SHARE = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class _Batch:
-    """Requests on their way: as examples, with and without exclusions, and how many items each wants."""
+    """Requests on their way: as examples, without and with what is asked of the search, and the items wanted."""
 
     examples: list[tf.train.Example]
-    excluding: list[tf.train.Example]
+    searching: list[tf.train.Example]
     sizes: list[int]
     end_s: float
     reserve_s: float
@@ -71,10 +71,10 @@ class Conversation:
         end_s = time.monotonic() + budget_s
         examples = yield from self._examples(requests, end_s)
         sizes = [int(min(request.k, self._config.stages[-1].capacity)) for request in requests]
-        excluding = [with_exclusions(e, request) for e, request in zip(examples, requests, strict=True)]
+        searching = [with_search(e, request) for e, request in zip(examples, requests, strict=True)]
         # A fallback is due before the deadline, so the stages have a little less than all of it.
         reserve_s = min(_LONGEST_RESERVE_S, _RESERVED_SHARE * budget_s) if self._config.fallback else 0.0
-        batch = _Batch(examples, excluding, sizes, end_s, reserve_s)
+        batch = _Batch(examples, searching, sizes, end_s, reserve_s)
         try:
             funnel = yield from (self._one_call(batch) if self._config.one_call else self._pinned(batch))
         except InvalidRequestError:
@@ -91,7 +91,7 @@ class Conversation:
             for request, item_ids, scores, size in zip(requests, funnel.item_ids, funnel.scores, sizes, strict=True)
         ]
         if self._request_log is not None:
-            for row, example in enumerate(excluding):
+            for row, example in enumerate(searching):
                 self._request_log.record(self._served(example, funnel, row, sizes[row]))
         return answers
 
@@ -152,7 +152,7 @@ class Conversation:
     def _search(
         self, model: str, signature: str, batch: _Batch, sizes: list[int], release: int | None, end_s: float
     ) -> Steps[Prediction]:
-        inputs = {signatures.EXAMPLES: _serialized(batch.excluding), signatures.K: np.array(sizes, np.int32)}
+        inputs = {signatures.EXAMPLES: _serialized(batch.searching), signatures.K: np.array(sizes, np.int32)}
         return with_retries(predict(model, signature, inputs, version=release, end_s=end_s), self._config.retry)
 
     def _newest_complete_release(self, end_s: float) -> Steps[int]:

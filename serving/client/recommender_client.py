@@ -48,6 +48,8 @@ class RecommenderClient:
         history: Sequence[str] | Mapping[str, Sequence[Any]] = (),
         k: int = 10,
         exclude: Sequence[str] = (),
+        filters: Mapping[str, Sequence[str]] | None = None,
+        num_probed_leaves: int = 0,
         deadline_s: float | None = None,
     ) -> Recommendations:
         """Recommends items for one request; `Request` says what each value means.
@@ -58,12 +60,15 @@ class RecommenderClient:
           history: item ids, oldest first, or columns.
           k: number of items wanted.
           exclude: items that must not be recommended.
+          filters: values that an item must have one of, by feature.
+          num_probed_leaves: leaves of an approximate index to search; 0 leaves it to the release.
           deadline_s: seconds that all of it may take; the client's by default.
 
         Raises:
           RecommendError: no recommendations could be had.
         """
-        return self.recommend_batch([Request(user, context or {}, history, k, exclude)], deadline_s=deadline_s)[0]
+        request = Request(user, context or {}, history, k, exclude, filters or {}, num_probed_leaves)
+        return self.recommend_batch([request], deadline_s=deadline_s)[0]
 
     def recommend_batch(self, requests: Sequence[Request], *, deadline_s: float | None = None) -> list[Recommendations]:
         """Recommends items for several requests with one call per stage.

@@ -20,6 +20,9 @@ class Request:
         as `item_id`: `{"item_id": ["i3", "i7"], "grade": [2, 1]}`.
       k: items wanted, at least 0. Answers are shorter where the last stage passes on fewer.
       exclude: ids of items that must not be recommended.
+      filters: by item feature that the release filters by, the values of which an item must have one; all filters must
+        be met.
+      num_probed_leaves: leaves of an approximate index to search; 0 leaves it to the release.
       request_id: of the request log, to which feedback is joined; a random one by default.
 
     Raises:
@@ -31,18 +34,26 @@ class Request:
     history: Sequence[str] | Mapping[str, Sequence[Any]] = ()
     k: int = 10
     exclude: Sequence[str] = ()
+    filters: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    num_probed_leaves: int = 0
     request_id: str = dataclasses.field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
         if not (self.user is None or isinstance(self.user, str)):
             raise InvalidRequestError(f"`user` must be a string. Received: {self.user!r}")
-        if not isinstance(self.context, Mapping):
-            raise InvalidRequestError(f"`context` must be a mapping of values by name. Received: {self.context!r}")
-        for name in ("history", "exclude"):
-            value = getattr(self, name)
+        for name in ("context", "filters"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise InvalidRequestError(
+                    f"`{name}` must be a mapping of values by name. Received: {getattr(self, name)!r}"
+                )
+        sequences = {name: getattr(self, name) for name in ("history", "exclude")}
+        sequences |= {f"filters[{name!r}]": values for name, values in self.filters.items()}
+        for name, value in sequences.items():
             if isinstance(value, str | bytes) or not isinstance(value, Collection):
                 raise InvalidRequestError(f"`{name}` must be a sequence. Received: {value!r}")
-        if not isinstance(self.k, numbers.Integral) or self.k < 0:
-            raise InvalidRequestError(f"`k` must be a whole number, at least 0. Received: k={self.k!r}")
+        for name in ("k", "num_probed_leaves"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or value < 0:
+                raise InvalidRequestError(f"`{name}` must be a whole number, at least 0. Received: {name}={value!r}")
         if not isinstance(self.request_id, str) or not self.request_id:
             raise InvalidRequestError(f"`request_id` must be a string. Received: {self.request_id!r}")

@@ -14,7 +14,12 @@ from serving.client.request import Request
 
 _HISTORY = "history_"
 _ITEM_ID = "item_id"
-_NOT_OF_THE_REQUEST = (signatures.K, signatures.EXCLUDE_ITEM_ID, signatures.USER_ID)
+_NOT_OF_THE_REQUEST = (
+    signatures.K,
+    signatures.EXCLUDE_ITEM_ID,
+    signatures.USER_ID,
+    signatures.NUM_PROBED_LEAVES,
+)
 _OF_EVERY_REQUEST = {signatures.REQUEST_TIME_MS: tf.int64, signatures.HISTORY_ITEM_ID: tf.string}
 
 
@@ -26,7 +31,14 @@ class RequestFeatures:
     """
 
     def __init__(self, retrieve: meta_graph_pb2.SignatureDef):
-        infos = {name: info for name, info in retrieve.inputs.items() if name not in _NOT_OF_THE_REQUEST}
+        self._filters = sorted(
+            name.removeprefix(signatures.FILTER_PREFIX)
+            for name in retrieve.inputs
+            if name.startswith(signatures.FILTER_PREFIX)
+        )
+        self._has_leaves = signatures.NUM_PROBED_LEAVES in retrieve.inputs
+        left_out = {*_NOT_OF_THE_REQUEST, *map(signatures.filter_input, self._filters)}
+        infos = {name: info for name, info in retrieve.inputs.items() if name not in left_out}
         self._dtypes = _OF_EVERY_REQUEST | {name: tf.as_dtype(info.dtype) for name, info in infos.items()}
         lists = {name for name, info in infos.items() if len(info.tensor_shape.dim) > 1} | {signatures.HISTORY_ITEM_ID}
         self._context = sorted(set(self._dtypes) - lists)
@@ -34,10 +46,15 @@ class RequestFeatures:
 
     def unknown(self, request: Request) -> bool:
         """Returns whether the request has a name that the model does not take."""
-        return not (set(self._context).issuperset(request.context) and set(self._columns).issuperset(_columns(request)))
+        return not (
+            set(self._context).issuperset(request.context)
+            and set(self._columns).issuperset(_columns(request))
+            and set(self._filters).issuperset(request.filters)
+            and (self._has_leaves or not request.num_probed_leaves)
+        )
 
     def example(self, request: Request) -> tf.train.Example:
-        """Returns the request as an example, without its exclusions.
+        """Returns the request as an example, without what is asked of the search.
 
         What is left out stays out, and the model treats it as missing; only the time of the request is now.
 
@@ -49,10 +66,16 @@ class RequestFeatures:
         for argument, names, known in (
             ("context", request.context, self._context),
             ("history", columns, self._columns),
+            ("filters", request.filters, self._filters),
         ):
             unknown = sorted(set(names).difference(known))
             if unknown:
                 raise InvalidRequestError(f"`{argument}`: the model takes no {unknown}. It takes: {known}")
+        if request.num_probed_leaves and not self._has_leaves:
+            raise InvalidRequestError(
+                "`num_probed_leaves`: the release searches no leaves, its index is exact. "
+                f"Received: num_probed_leaves={request.num_probed_leaves}"
+            )
         feature = {name: self._scalar(name, value) for name, value in request.context.items()}
         feature |= self._history(columns)
         feature[signatures.REQUEST_ID] = bytes_feature("request_id", [request.request_id])
@@ -84,14 +107,18 @@ class RequestFeatures:
         return {name: _feature(name, values, self._dtypes[name]) for name, values in named.items()}
 
 
-def with_exclusions(example: tf.train.Example, request: Request) -> tf.train.Example:
-    """Returns the example with the items that must not be recommended, each once."""
-    excluding = tf.train.Example()
-    excluding.CopyFrom(example)
+def with_search(example: tf.train.Example, request: Request) -> tf.train.Example:
+    """Returns the example with what is asked of the search: exclusions, each once, filters and probed leaves."""
+    searching = tf.train.Example()
+    searching.CopyFrom(example)
+    feature = searching.features.feature
     if len(request.exclude):
-        feature = bytes_feature("exclude", dict.fromkeys(request.exclude))
-        excluding.features.feature[signatures.EXCLUDE_ITEM_ID].CopyFrom(feature)
-    return excluding
+        feature[signatures.EXCLUDE_ITEM_ID].CopyFrom(bytes_feature("exclude", dict.fromkeys(request.exclude)))
+    for name, values in request.filters.items():
+        feature[signatures.filter_input(name)].CopyFrom(bytes_feature(f"filters[{name!r}]", values))
+    if request.num_probed_leaves:
+        feature[signatures.NUM_PROBED_LEAVES].int64_list.value.append(request.num_probed_leaves)
+    return searching
 
 
 def with_candidates(example: tf.train.Example, item_ids: Iterable[bytes]) -> tf.train.Example:

@@ -41,6 +41,8 @@ class Manifest:
       git_commit: of the code that trained it.
       lock_hash: SHA-256 of the lock file of the packages that trained it.
       rollback_of: the earlier release whose models these are.
+      index: how retrieval searches the catalogue: its `kind` and `recall@<k>`, the share of the exact answer that it
+        finds.
     """
 
     version: int
@@ -53,6 +55,7 @@ class Manifest:
     git_commit: str | None = None
     lock_hash: str | None = None
     rollback_of: int | None = None
+    index: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in self.stages]

@@ -22,6 +22,7 @@ def push(
     data_span: tuple[str, str] | None = None,
     git_commit: str | None = None,
     lock_hash: str | None = None,
+    index: Mapping[str, Any] | None = None,
     num_releases_kept: int = 3,
 ) -> Manifest:
     """Publishes SavedModels under one new version number.
@@ -38,6 +39,7 @@ def push(
       data_span: first and last day of the training data, ISO 8601.
       git_commit: of the code that trained the models.
       lock_hash: SHA-256 of the lock file of the packages that trained them.
+      index: kind and recall of the search of the catalogue.
       num_releases_kept: older releases are removed, but for pinned ones; at least 2, since servers hold two.
 
     Returns:
@@ -54,6 +56,7 @@ def push(
         "data_span": data_span,
         "git_commit": git_commit,
         "lock_hash": lock_hash,
+        "index": None if index is None else dict(index),
     }
     store = ReleaseStore(base)
     store.base.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Loads a SavedModel from disk."""
 
+import importlib
 from collections.abc import Callable
 
 import grpc
@@ -8,12 +9,14 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from serving.server.batching.batcher import Batcher
-from serving.server.errors import ServingError, from_exception, not_found
+from serving.server.errors import ServingError, failed_precondition, from_exception, not_found
 from serving.server.metrics import LOAD_ATTEMPT_COUNT, RUNTIME_LATENCY, Metrics
 from serving.server.options import LoadOptions
 from serving.server.servable import Servable
 from serving.server.signature import Signature, function_runner
 from serving.server.warmup import warm_up
+
+_SCANN = "Scann>"
 
 
 class Loader:
@@ -58,7 +61,9 @@ class Loader:
         return servable
 
     def _load(self, name: str, version: int, path: str) -> Servable:
-        definitions = dict(self._graph(path).signature_def)
+        graph = self._graph(path)
+        _register_operations(graph, path)
+        definitions = dict(graph.signature_def)
         loaded = tf.saved_model.load(path, tags=list(self._options.tags))
         signatures = {}
         for key, function in loaded.signatures.items():
@@ -86,3 +91,14 @@ class Loader:
                 return meta_graph
         tags = " ".join(self._options.tags)
         raise not_found(f"Could not find meta graph def matching supplied tags: {{ {tags} }} in {path}")
+
+
+def _register_operations(graph: meta_graph_pb2.MetaGraphDef, path: str) -> None:
+    """Makes ScaNN's operations known where a model has them; all other operations are TensorFlow's."""
+    if any(operation.name.startswith(_SCANN) for operation in graph.meta_info_def.stripped_op_list.op):
+        try:
+            importlib.import_module("scann")
+        except ImportError as error:
+            raise failed_precondition(
+                f"The model in {path} needs the package scann, which is missing: {error}"
+            ) from None

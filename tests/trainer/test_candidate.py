@@ -36,6 +36,7 @@ def three_stage_dir(tmp_path_factory, transformed_data, candidate_dir):
         request_features=(),
         request_transform_dir=transformed_data.request_transform_dir,
         record=read_manifest(str(candidate_dir)).record,
+        requests=empty_batch(FEATURES, ()),
     )
     return folder
 
@@ -90,6 +91,7 @@ def test_a_folder_that_holds_something_is_refused(tmp_path, candidate_dir, trans
             request_features=(),
             request_transform_dir=transformed_data.request_transform_dir,
             record=read_manifest(str(candidate_dir)).record,
+            requests={},
         )
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
@@ -102,6 +104,7 @@ def test_a_failed_export_leaves_nothing(tmp_path, candidate_dir):
             request_features=(),
             request_transform_dir=str(tmp_path / "nowhere"),
             record=read_manifest(str(candidate_dir)).record,
+            requests={},
         )
     assert list(tmp_path.iterdir()) == []
 

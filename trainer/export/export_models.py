@@ -1,5 +1,6 @@
 """The SavedModels of a cascade: one for each stage and the one-call model."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
@@ -18,34 +19,46 @@ from trainer.export.saved_model import (
     scoring_signatures,
 )
 from trainer.export.top_items import top_items
+from trainer.index.wanted import Wanted
 from trainer.item_lookup import ItemLookup
 from trainer.towers.tower import Tower
 
 
-def export_models(model: CascadeModel, *, request_transform_dir: str, item_ids_path: str, models_dir: str) -> None:
+def export_models(
+    model: CascadeModel,
+    index: RetrievalIndex,
+    *,
+    request_transform_dir: str,
+    item_ids_path: str,
+    models_dir: str,
+) -> None:
     """Writes `<models_dir>/<stage>` for every stage and `<models_dir>/cascade`.
 
     Args:
       model: the trained cascade.
+      index: of its catalogue.
       request_transform_dir: output folder of the requests' Transform.
       item_ids_path: file of the catalogue's item ids, as `write_item_ids` makes it.
       models_dir: folder to write into.
     """
     inputs = RequestInputs(model.features, request_transform_dir, ItemLookup(item_ids_path))
-    index = RetrievalIndex(model)
     scores = _stage_scores(model, index)
     for stage, functions in _stage_signatures(model, inputs, index, scores).items():
-        default = signatures.RETRIEVE if stage == signatures.RETRIEVAL else signatures.SCORE
-        save_model(os.path.join(models_dir, stage), functions, inputs, default=default)
+        is_retrieval = stage == signatures.RETRIEVAL
+        resources = [inputs, index.filters] if is_retrieval else [inputs]
+        default = signatures.RETRIEVE if is_retrieval else signatures.SCORE
+        save_model(os.path.join(models_dir, stage), functions, resources, default=default)
 
     capacities = [stage.capacity for stage in model.config.stages]
     functions = recommending_signatures(
         _cascade(index.find, scores[1:], capacities),
         inputs,
+        index,
         raw_name=signatures.RECOMMEND,
         examples_name=signatures.RECOMMEND_EXAMPLES,
     )
-    save_model(os.path.join(models_dir, signatures.CASCADE), functions, inputs, default=signatures.RECOMMEND)
+    path = os.path.join(models_dir, signatures.CASCADE)
+    save_model(path, functions, [inputs, index.filters], default=signatures.RECOMMEND)
 
 
 def stage_signatures(model: CascadeModel, *, request_transform_dir: str, item_ids_path: str) -> dict[str, Signatures]:
@@ -68,7 +81,7 @@ def _stage_signatures(
         stage.name: scoring_signatures(score, inputs) for stage, score in zip(model.config.stages, scores, strict=True)
     }
     by_stage[signatures.RETRIEVAL] |= recommending_signatures(
-        index.find, inputs, raw_name=signatures.RETRIEVE, examples_name=signatures.RETRIEVE_EXAMPLES
+        index.find, inputs, index, raw_name=signatures.RETRIEVE, examples_name=signatures.RETRIEVE_EXAMPLES
     )
     return by_stage
 
@@ -93,11 +106,11 @@ def _stage_score(stage: Tower, previous: Score) -> Score:
 def _cascade(retrieve: Find, scores: list[Score], capacities: list[int]) -> Find:
     """The stages one after the other, each passing on the best of what it receives."""
 
-    def find(batch: Batch, excluded_row: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        rows, stage_scores = retrieve(batch, excluded_row, capacities[0])
+    def find(batch: Batch, wanted: Wanted) -> tuple[tf.Tensor, tf.Tensor]:
+        rows, stage_scores = retrieve(batch, dataclasses.replace(wanted, size=capacities[0]))
         for score, capacity in zip(scores, capacities[1:], strict=True):
             stage_scores = tf.where(rows > 0, score(batch, rows), signatures.LOWEST_SCORE)
             rows, stage_scores = top_items(stage_scores, rows, capacity)
-        return rows[:, :size], stage_scores[:, :size]
+        return rows[:, : wanted.size], stage_scores[:, : wanted.size]
 
     return find

@@ -1,6 +1,6 @@
 """What clients send, raw tensors or serialized request examples, as the model's batch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -63,26 +63,35 @@ class RequestInputs(tf.Module):
             lists[name] = without_padding(inputs[name], history_id)
         return self._encoded_scalars(inputs) | history_batch(lists, self._features, self.lookup.rows)
 
-    def from_examples(self, examples: tf.Tensor) -> tuple[Batch, dict[str, tf.RaggedTensor]]:
+    def from_examples(
+        self, examples: tf.Tensor, more_lists: Iterable[str] = ()
+    ) -> tuple[Batch, dict[str, tf.RaggedTensor]]:
         """Parses and encodes serialized request examples; any feature may be missing.
 
         Args:
           examples: string `[B]`.
+          more_lists: names of further features that are lists of strings.
 
         Returns:
-          The batch as `from_raw` returns it, and the ragged `candidate_item_id` and `exclude_item_id`.
+          The batch as `from_raw` returns it, and the ragged `candidate_item_id`, `exclude_item_id` and further lists.
         """
         spec = {
             feature.name: tf.io.FixedLenFeature([], _DTYPES[feature.dtype], missing_value(feature))
             for feature in self._features.request
         }
-        lists = [signatures.HISTORY_ITEM_ID, signatures.CANDIDATE_ITEM_ID, signatures.EXCLUDE_ITEM_ID]
+        lists = [signatures.HISTORY_ITEM_ID, signatures.CANDIDATE_ITEM_ID, signatures.EXCLUDE_ITEM_ID, *more_lists]
         spec |= {name: tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64) for name in lists}
         for feature in self._features.history:
             spec[feature.example_name] = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
         parsed = tf.io.parse_example(examples, spec)
         batch = self._encoded_scalars(parsed) | history_batch(parsed, self._features, self.lookup.rows)
         return batch, {name: parsed[name] for name in lists[1:]}
+
+    def num_probed_leaves(self, examples: tf.Tensor) -> tf.Tensor:
+        """Returns the feature of that name, int32 `[B]`, 0 where a request says nothing."""
+        name = signatures.NUM_PROBED_LEAVES
+        parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64, 0)})
+        return tf.cast(tf.clip_by_value(parsed[name], 0, tf.int32.max), tf.int32)
 
     def _encoded_scalars(self, inputs: Mapping[str, tf.Tensor]) -> Batch:
         features = self._features.request

@@ -1,51 +1,71 @@
-"""Exact search of the whole catalogue with precomputed item vectors."""
+"""Search of the whole catalogue with precomputed item vectors."""
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 import tensorflow as tf
 
-from serving import signatures
 from trainer.cascade_model import CascadeModel
 from trainer.export.request_inputs import Batch
+from trainer.index.build import build_search
+from trainer.index.exact_search import ExactSearch
+from trainer.index.item_filters import ItemFilters
+from trainer.index.recall import index_recall
+from trainer.index.wanted import Wanted
 
 _ITEMS_PER_BLOCK = 8192
 
 
 class RetrievalIndex:
-    """The retrieval stage with the vector of every catalogue item.
+    """The retrieval stage with the vector of every catalogue item, in the index of `TrainerConfig.index`.
 
     Args:
       model: the trained cascade, whose first stage is the retrieval stage.
+      vocabularies: of the categorical features, as `trainer.warm_start.vocabularies` names them; needed for filters.
+
+    Raises:
+      ValueError: the index filters by something other than categorical item features, or its package is missing.
     """
 
-    def __init__(self, model: CascadeModel) -> None:
+    def __init__(self, model: CascadeModel, vocabularies: Mapping[str, Sequence[bytes]] | None = None) -> None:
+        self.config = model.config.index
         self._stage = model.stages[0]
+        of_items = {
+            name.removeprefix("item/"): values
+            for name, values in (vocabularies or {}).items()
+            if name.startswith("item/")
+        }
+        self.filters = ItemFilters(self.config.filters, model.item_table, of_items)
         num_rows = model.item_table.encoded.shape[0]
-        blocks = [
-            self._stage.item_vectors(tf.range(start, min(start + _ITEMS_PER_BLOCK, num_rows)))
-            for start in range(0, num_rows, _ITEMS_PER_BLOCK)
-        ]
-        self._item_vectors = tf.Variable(tf.concat(blocks, 0), trainable=False, name="item_vectors")
+        self._item_vectors = np.concatenate(
+            [
+                self._stage.item_vectors(tf.range(start, min(start + _ITEMS_PER_BLOCK, num_rows))).numpy()
+                for start in range(0, num_rows, _ITEMS_PER_BLOCK)
+            ]
+        )
+        self._search = build_search(self.config, self._item_vectors, self.filters)
 
-    def find(self, batch: Batch, excluded_row: tf.Tensor, size: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The items of highest score that are not excluded.
+    def find(self, batch: Batch, wanted: Wanted) -> tuple[tf.Tensor, tf.Tensor]:
+        """The allowed items of highest score, as far as the index finds them.
 
         Args:
           batch: the request part of a batch.
-          excluded_row: int32 `[B, E]`, 0 = nothing.
-          size: number of items wanted, int32.
+          wanted: how many items, and which are allowed.
 
         Returns:
-          Rows int32 and scores float, both `[B, min(size, num_items + 1)]`, best first; row 0 stands for no item.
+          Rows int32 and scores float, both `[B, min(wanted.size, num_items + 1)]`, best first; row 0 is no item.
         """
-        scores = tf.matmul(self._stage.user_vectors(batch), self._item_vectors, transpose_b=True)
-        batch_size, num_rows = tf.shape(scores)[0], tf.shape(scores)[1]
-        # Row 0, the unknown item, is never recommended.
-        blocked = tf.pad(excluded_row, [[0, 0], [1, 0]])
-        request = tf.broadcast_to(tf.range(batch_size)[:, tf.newaxis], tf.shape(blocked))
-        lowest = tf.fill(tf.shape(blocked), tf.constant(signatures.LOWEST_SCORE, scores.dtype))
-        scores = tf.tensor_scatter_nd_update(scores, tf.stack([request, blocked], axis=-1), lowest)
-        best, row = tf.math.top_k(scores, tf.minimum(size, num_rows))
-        return tf.where(best > signatures.LOWEST_SCORE, row, 0), best
+        return self._search.search(self._stage.user_vectors(batch), wanted)
 
     def score(self, batch: Batch, row: tf.Tensor) -> tf.Tensor:
         """Scores of catalogue rows int32 `[B, N]`, float `[B, N]`."""
-        return tf.einsum("bd,bnd->bn", self._stage.user_vectors(batch), tf.gather(self._item_vectors, row))
+        return self._search.score(self._stage.user_vectors(batch), row)
+
+    def recall(self, batch: Batch) -> dict[str, float]:
+        """Returns the shares of the exact answer that are found, as `index_recall` does.
+
+        Args:
+          batch: the request part of a batch of real requests.
+        """
+        exact = ExactSearch(self._item_vectors, self.filters)
+        return index_recall(self._search, exact, self._stage.user_vectors(batch).numpy())

@@ -1,51 +1,70 @@
 """One SavedModel: its signatures, and only the weights that they read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from serving import signatures
 from trainer.export.request_inputs import Batch, RequestInputs
+from trainer.export.retrieval_index import RetrievalIndex
 from trainer.export.top_items import answer
+from trainer.index.wanted import Wanted
 
 Signatures = dict[str, Any]
 """Traced functions by signature name."""
 
-Find = Callable[[Batch, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-"""`find(batch, excluded_row [B, E], size)` -> rows and scores `[B, n]`, the best `size` first."""
+Find = Callable[[Batch, Wanted], tuple[tf.Tensor, tf.Tensor]]
+"""`find(batch, wanted)` -> rows and scores `[B, n]`, the best `wanted.size` first."""
 
 Score = Callable[[Batch, tf.Tensor], tf.Tensor]
 """`score(batch, row [B, N])` -> scores `[B, N]`."""
 
+_SCANN_OPERATIONS = "Scann"
 _EXAMPLES_SPEC = tf.TensorSpec([None], tf.string, signatures.EXAMPLES)
 _K_SPEC = tf.TensorSpec([None], tf.int32, signatures.K)
 
 
-def recommending_signatures(find: Find, inputs: RequestInputs, *, raw_name: str, examples_name: str) -> Signatures:
+def recommending_signatures(
+    find: Find, inputs: RequestInputs, index: RetrievalIndex, *, raw_name: str, examples_name: str
+) -> Signatures:
     """Signatures that answer with the best items of the catalogue.
 
     Args:
       find: the search.
       inputs: reads the requests.
+      index: says what a request may ask of the search.
       raw_name: name of the signature with raw-tensor inputs.
       examples_name: name of the one with serialized examples.
     """
+    filters = {signatures.filter_input(name): name for name in index.filters.names}
+    has_leaves = index.config.takes_num_probed_leaves
+
+    def wanted(k: tf.Tensor, lists: Mapping[str, tf.Tensor], num_probed_leaves: tf.Tensor | None) -> Wanted:
+        return Wanted(
+            size=tf.maximum(tf.reduce_max(k), 0),
+            excluded_row=inputs.lookup.rows(lists[signatures.EXCLUDE_ITEM_ID]),
+            filters={name: index.filters.encode(name, lists[key]) for key, name in filters.items()},
+            num_probed_leaves=num_probed_leaves,
+        )
 
     def recommend(**raw: tf.Tensor) -> dict[str, tf.Tensor]:
         k = raw[signatures.K]
-        excluded_row = inputs.lookup.rows(raw[signatures.EXCLUDE_ITEM_ID])
-        rows, scores = find(inputs.from_raw(raw), excluded_row, _size(k))
+        rows, scores = find(inputs.from_raw(raw), wanted(k, raw, raw.get(signatures.NUM_PROBED_LEAVES)))
         return answer(rows, scores, k, inputs.lookup)
 
     def recommend_examples(examples: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
-        batch, lists = inputs.from_examples(examples)
-        excluded_row = inputs.lookup.rows(lists[signatures.EXCLUDE_ITEM_ID].to_tensor())
-        rows, scores = find(batch, excluded_row, _size(k))
+        batch, ragged = inputs.from_examples(examples, filters)
+        num_probed_leaves = inputs.num_probed_leaves(examples) if has_leaves else None
+        lists = {name: values.to_tensor() for name, values in ragged.items()}
+        rows, scores = find(batch, wanted(k, lists, num_probed_leaves))
         return answer(rows, scores, k, inputs.lookup)
 
-    excluded = tf.TensorSpec([None, None], tf.string, signatures.EXCLUDE_ITEM_ID)
-    specs = inputs.raw_specs() | {signatures.EXCLUDE_ITEM_ID: excluded, signatures.K: _K_SPEC}
+    specs = inputs.raw_specs() | {signatures.K: _K_SPEC}
+    for name in (signatures.EXCLUDE_ITEM_ID, *filters):
+        specs[name] = tf.TensorSpec([None, None], tf.string, name)
+    if has_leaves:
+        specs[signatures.NUM_PROBED_LEAVES] = tf.TensorSpec([None], tf.int32, signatures.NUM_PROBED_LEAVES)
     return {
         raw_name: _traced(recommend, specs),
         examples_name: _traced(recommend_examples, {signatures.EXAMPLES: _EXAMPLES_SPEC, signatures.K: _K_SPEC}),
@@ -78,25 +97,22 @@ def scoring_signatures(score: Score, inputs: RequestInputs) -> Signatures:
     }
 
 
-def save_model(path: str, functions: Signatures, inputs: RequestInputs, *, default: str) -> None:
+def save_model(path: str, functions: Signatures, resources: Sequence[tf.Module], *, default: str) -> None:
     """Writes a SavedModel that holds the variables which its signatures read and no other.
 
     Args:
       path: folder to write.
       functions: of `recommending_signatures` and `scoring_signatures`.
-      inputs: their request inputs, whose tables and Transform graph are saved too.
+      resources: what they read beside variables: tables and the Transform graph.
       default: name of the signature that is also `serving_default`.
     """
     module = tf.Module()
-    module.inputs = inputs
+    module.resources = list(resources)
     module.weights = list({id(v): v for function in functions.values() for v in function.variables}.values())
     functions = functions | {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: functions[default]}
-    tf.saved_model.save(module, path, signatures=functions)
+    options = tf.saved_model.SaveOptions(namespace_whitelist=[_SCANN_OPERATIONS])
+    tf.saved_model.save(module, path, signatures=functions, options=options)
 
 
 def _traced(function: Callable[..., Any], specs: Mapping[str, tf.TensorSpec]) -> Any:
     return tf.function(function).get_concrete_function(**specs)
-
-
-def _size(k: tf.Tensor) -> tf.Tensor:
-    return tf.maximum(tf.reduce_max(k), 0)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from trainer.cascade_model import CascadeModel
 from trainer.config import StageConfig, TrainerConfig
 from trainer.export.export_models import export_models
+from trainer.export.retrieval_index import RetrievalIndex
 from trainer.item_lookup import write_item_ids
 
 STAGES = {
@@ -40,6 +41,7 @@ def models_dir(model, transformed_data, tmp_path_factory):
     write_item_ids(model.item_table.item_ids, str(folder / "item_ids.txt"))
     export_models(
         model,
+        RetrievalIndex(model),
         request_transform_dir=transformed_data.request_transform_dir,
         item_ids_path=str(folder / "item_ids.txt"),
         models_dir=str(folder / "models"),

@@ -1,0 +1,27 @@
+"""The index that a configuration asks for."""
+
+import numpy as np
+
+from trainer.index.catalogue_search import CatalogueSearch
+from trainer.index.config import IndexConfig
+from trainer.index.exact_search import ExactSearch
+from trainer.index.item_filters import ItemFilters
+from trainer.index.ivf_search import IvfSearch
+from trainer.index.scann_search import ScannSearch
+
+
+def build_search(config: IndexConfig, item_vectors: np.ndarray, filters: ItemFilters) -> CatalogueSearch:
+    """Returns the search of the kind that the configuration names.
+
+    Args:
+      config: of the index.
+      item_vectors: float32 `[num_items + 1, D]`, of which row 0 is never found.
+      filters: of the catalogue.
+
+    Raises:
+      ValueError: ScaNN is asked for and not installed.
+    """
+    if config.kind == "exact":
+        return ExactSearch(item_vectors, filters)
+    kind = IvfSearch if config.kind == "ivf" else ScannSearch
+    return kind(item_vectors, filters, config)
