@@ -134,7 +134,7 @@ def test_no_server_and_no_time(target, open_client):
         nobody = f"127.0.0.1:{unused.getsockname()[1]}"
         client = open_client(nobody, CONFIG)
         with pytest.raises(ServerUnavailableError, match=f"^No model server answers at {nobody}"):
-            client.recommend()
+            client.recommend(deadline_s=60)
     client = open_client(target, CONFIG)
     with pytest.raises(RecommendTimeoutError, match=r"Model 'retrieval' at .* did not answer in time"):
         client.recommend(deadline_s=1e-4)
