@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -14,12 +15,19 @@ from pipeline.benchmark.provenance import provenance
 @click.command()
 @click.option("--items", "items", callback=numbers, default="100000,1000000", show_default=True, metavar="N,N")
 @click.option("--clients", "clients", callback=numbers, default="1,8,32", show_default=True, metavar="N,N")
+@click.option("--index", type=click.Choice(["exact", "ivf"]), default="exact", show_default=True, help="Of the items.")
 @click.option("--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Of each measurement.")
 @click.option("--work", type=click.Path(path_type=Path), help="Folder that keeps the made-up releases.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object, the last line.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for serving_benchmark.svg.")
 def main(
-    items: Sequence[int], clients: Sequence[int], seconds: float, work: Path | None, as_json: bool, out: Path | None
+    items: Sequence[int],
+    clients: Sequence[int],
+    index: Literal["exact", "ivf"],
+    seconds: float,
+    work: Path | None,
+    as_json: bool,
+    out: Path | None,
 ) -> None:
     """Ask a server on this machine, and beside it the loaded models in this process.
 
@@ -35,7 +43,8 @@ def main(
     source = provenance("python -m benchmarks.serving", str(SEED))
     with work_folder(work) as folder:
         measured = [
-            run(num_items, clients, seconds, folder, lambda line: click.echo(line, err=True)) for num_items in items
+            run(num_items, index, clients, seconds, folder, lambda line: click.echo(line, err=True))
+            for num_items in items
         ]
     click.echo(tables(measured, source))
     if out is not None:

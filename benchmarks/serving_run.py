@@ -13,6 +13,7 @@ from benchmarks.serving_floor import Floor, load
 from benchmarks.serving_floor import measure as measure_floor
 from benchmarks.serving_world import STAGES, Inputs, ServingWorld, signature_inputs
 from serving.release.push import push
+from trainer.index.config import IndexKind
 
 SEED = 17
 RETRIEVAL, RANKING, ONE_CALL, TWO_HOPS = "retrieval of 100", "ranking of 200", "cascade, one call", "cascade, two hops"
@@ -34,18 +35,24 @@ class Results:
 
 
 def run(
-    num_items: int, num_clients: Sequence[int], seconds: float, folder: Path, report: Callable[[str], None]
+    num_items: int,
+    index: IndexKind,
+    num_clients: Sequence[int],
+    seconds: float,
+    folder: Path,
+    report: Callable[[str], None],
 ) -> Results:
     """Measures every call without a server, then with one for every number of clients.
 
     Args:
       num_items: of the catalogue.
+      index: kind of its search.
       num_clients: that ask at the same time, in turn.
       seconds: of each measurement.
       folder: that keeps the models.
       report: gets a line for each measurement.
     """
-    world = ServingWorld(num_items, seed=SEED)
+    world = ServingWorld(num_items, index, seed=SEED)
     (models,) = world.write_models(folder)
     inputs = signature_inputs(world, models)
     floors = _floors(inputs, models, seconds)

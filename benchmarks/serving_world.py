@@ -21,6 +21,7 @@ from trainer.config_json import to_json
 from trainer.export.export_models import export_models
 from trainer.export.retrieval_index import RetrievalIndex
 from trainer.features import Categorical, EncodedFeature, FeatureSpec, Hashed, HistoryFeature, Timestamp
+from trainer.index.config import IndexConfig, IndexKind
 from trainer.item_lookup import write_item_ids
 from trainer.item_table import ItemTable
 from trainer.preprocessing import encoded_features, request_preprocessing_fn
@@ -60,11 +61,13 @@ class ServingWorld:
 
     Args:
       num_items: of the catalogue; retrieval has a vector of 64 floats for each.
+      index: kind of the search.
       num_requests: different ones that clients ask in turn; half of the histories are full.
       seed: of everything random.
     """
 
     num_items: int
+    index: IndexKind = "exact"
     num_requests: int = 64
     seed: int = 17
 
@@ -95,7 +98,7 @@ class ServingWorld:
           The folders of the SavedModels by name, for each release.
         """
         names = [*(stage.name for stage in STAGES), signatures.CASCADE]
-        releases = [folder / f"items_{self.num_items}_seed_{self.seed + n}" for n in range(num_releases)]
+        releases = [folder / f"{self.num_items}_{self.index}_{self.seed + n}" for n in range(num_releases)]
         for number, release in enumerate(releases):
             if not release.is_dir():
                 partial = release.with_suffix(".partial")
@@ -110,7 +113,8 @@ class ServingWorld:
         category = rng.integers(0, NUM_CATEGORIES, (self.num_items + 1, 1), np.int32)
         item_ids = tuple(_item_id(row) for row in range(1, self.num_items + 1))
         table = ItemTable(item_ids, category, (EncodedFeature("category", NUM_CATEGORIES, 8),))
-        model = CascadeModel(CONFIG, FEATURES, request_features, table)
+        config = dataclasses.replace(CONFIG, index=IndexConfig(self.index))
+        model = CascadeModel(config, FEATURES, request_features, table)
         model(empty_batch(FEATURES, request_features))
         folder.mkdir(parents=True, exist_ok=True)
         item_ids_path = str(folder / "item_ids.txt")

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from serving import signatures
+from trainer.export.gradients import remove_custom_gradients
 from trainer.export.request_inputs import Batch, RequestInputs
 from trainer.export.retrieval_index import RetrievalIndex
 from trainer.export.top_items import answer
@@ -112,6 +113,7 @@ def save_model(path: str, functions: Signatures, resources: Sequence[tf.Module],
     functions = functions | {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: functions[default]}
     options = tf.saved_model.SaveOptions(namespace_whitelist=[_SCANN_OPERATIONS])
     tf.saved_model.save(module, path, signatures=functions, options=options)
+    remove_custom_gradients(path)
 
 
 def _traced(function: Callable[..., Any], specs: Mapping[str, tf.TensorSpec]) -> Any:
