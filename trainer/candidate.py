@@ -7,25 +7,22 @@ import uuid
 import numpy as np
 import tensorflow as tf
 
-from serving import signatures
 from trainer.cascade_model import CascadeModel
 from trainer.config import TowerKind, TrainerConfig
 from trainer.config_json import from_json, to_json
-from trainer.export.export_models import export_models
-from trainer.export.retrieval_index import RetrievalIndex
+from trainer.export.write_models import write_models
 from trainer.features import EncodedFeature, FeatureSpec
-from trainer.input import Requests
 from trainer.item_lookup import read_item_ids, write_item_ids
 from trainer.item_table import ItemTable
+from trainer.refresh.material import RefreshMaterial
 from trainer.request_batch import empty_batch
 from trainer.training_record import TrainingRecord
-from trainer.warm_start import Vocabularies, write_warm_start
+from trainer.warm_start import Vocabularies
 
 MANIFEST = "manifest.json"
 MODELS = "models"
 CHECKPOINT = "checkpoint"
 
-_INDEX_SAMPLE = 256
 _WEIGHTS = "weights"
 _ITEM_IDS = "item_ids.txt"
 _ITEM_TABLE = "item_table.npy"
@@ -73,23 +70,18 @@ def write_candidate(
     candidate_dir: str,
     model: CascadeModel,
     *,
-    request_features: tuple[EncodedFeature, ...],
-    request_transform_dir: str,
+    material: RefreshMaterial,
+    vocabularies: Vocabularies,
     record: TrainingRecord,
-    requests: Requests,
-    vocabularies: Vocabularies | None = None,
 ) -> None:
     """Writes a candidate release; the folder appears complete or not at all.
 
     Args:
       candidate_dir: folder to write; it must be empty or not there.
       model: the trained cascade.
-      request_features: its encoded request features.
-      request_transform_dir: output folder of the requests' Transform.
+      material: what a refresh of the catalogue needs beside the weights.
+      vocabularies: of the categorical features, so that later runs can start from these weights.
       record: of the training run.
-      requests: real requests; the first of them measure the index.
-      vocabularies: of the categorical features, so that later runs can start from these weights; they cannot if this
-        is `None`.
 
     Raises:
       ValueError: `candidate_dir` holds something.
@@ -99,7 +91,7 @@ def write_candidate(
     parent, name = os.path.split(os.path.normpath(candidate_dir))
     temporary_dir = os.path.join(parent, f".{name}.tmp-{uuid.uuid4().hex}")
     try:
-        _write(temporary_dir, model, request_features, request_transform_dir, record, requests, vocabularies)
+        _write(temporary_dir, model, material, vocabularies, record)
         tf.io.gfile.rename(temporary_dir, candidate_dir, overwrite=True)
     finally:
         if tf.io.gfile.exists(temporary_dir):
@@ -143,40 +135,21 @@ def load_model(candidate_dir: str) -> CascadeModel:
 
 
 def _write(
-    folder: str,
-    model: CascadeModel,
-    request_features: tuple[EncodedFeature, ...],
-    request_transform_dir: str,
-    record: TrainingRecord,
-    requests: Requests,
-    vocabularies: Vocabularies | None,
+    folder: str, model: CascadeModel, material: RefreshMaterial, vocabularies: Vocabularies, record: TrainingRecord
 ) -> None:
     checkpoint_dir = os.path.join(folder, CHECKPOINT)
     tf.io.gfile.makedirs(checkpoint_dir)
-    item_ids_path = os.path.join(checkpoint_dir, _ITEM_IDS)
-    write_item_ids(model.item_table.item_ids, item_ids_path)
+    write_item_ids(model.item_table.item_ids, os.path.join(checkpoint_dir, _ITEM_IDS))
     with tf.io.gfile.GFile(os.path.join(checkpoint_dir, _ITEM_TABLE), "wb") as file:
         np.save(file, model.item_table.encoded, allow_pickle=False)
-    encoded = _EncodedFeatures(request_features, model.item_table.features)
+    encoded = _EncodedFeatures(material.request_features, model.item_table.features)
     _write_text(os.path.join(checkpoint_dir, _ENCODED_FEATURES), to_json(encoded))
     model.save_weights(os.path.join(checkpoint_dir, _WEIGHTS))
-    index = RetrievalIndex(model, vocabularies)
-    export_models(
-        model,
-        index,
-        request_transform_dir=request_transform_dir,
-        item_ids_path=item_ids_path,
-        models_dir=os.path.join(folder, MODELS),
-    )
-    if vocabularies is not None:
-        write_warm_start(os.path.join(folder, MODELS, signatures.CASCADE), model, vocabularies)
+    index_recall = write_models(os.path.join(folder, MODELS), model, material=material, vocabularies=vocabularies)
     stages = (
         CandidateStage(stage.name, stage.tower, stage.capacity, stage.list_capacity) for stage in model.config.stages
     )
-    sample = {name: tf.constant(values[:_INDEX_SAMPLE]) for name, values in requests.items()}
-    manifest = CandidateManifest(
-        tuple(stages), model.config, model.features, record, index.recall(sample), tf.__version__
-    )
+    manifest = CandidateManifest(tuple(stages), model.config, model.features, record, index_recall, tf.__version__)
     _write_text(os.path.join(folder, MANIFEST), to_json(manifest))
 
 

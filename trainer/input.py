@@ -71,6 +71,22 @@ def read_item_table(files: Sequence[str], features: tuple[EncodedFeature, ...]) 
     columns = _concatenate(list(examples.as_numpy_iterator()))
     if not columns:
         raise ValueError(f"The catalogue must hold at least one item. Received: none in {list(files)}")
+    return item_table(columns, features)
+
+
+def item_table(columns: Mapping[str, np.ndarray], features: tuple[EncodedFeature, ...]) -> ItemTable:
+    """Makes the item table of encoded items.
+
+    Args:
+      columns: `item_id`, bytes `[num_items]`, and every encoded feature by name, int `[num_items]`.
+      features: the encoded item features.
+
+    Returns:
+      The table that `read_item_table` describes.
+
+    Raises:
+      ValueError: an item comes twice.
+    """
     item_ids = columns[signatures.ITEM_ID]
     order = np.argsort(item_ids)
     item_ids = item_ids[order]

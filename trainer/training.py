@@ -17,10 +17,14 @@ from trainer.distribution.workers import Workers
 from trainer.features import FeatureSpec
 from trainer.monitoring.monitoring import Monitoring
 from trainer.monitoring.projector import write_projector
+from trainer.refresh.material import RefreshMaterial
+from trainer.request_batch import empty_batch
 from trainer.train_model import BEST_METRIC, train_model, training_batches
 from trainer.training_data import read_training_data
 from trainer.training_record import TrainingRecord
 from trainer.warm_start import warm_start_files
+
+_NUM_SAMPLE_REQUESTS = 256
 
 
 def train(
@@ -154,11 +158,20 @@ def train(
     write_candidate(
         output_dir,
         model,
-        request_features=data.request_features,
-        request_transform_dir=request_transform_dir,
-        record=record,
-        requests=data.eval_requests,
+        material=RefreshMaterial(
+            config=model.config,
+            features=features,
+            request_features=data.request_features,
+            request_transform_dir=request_transform_dir,
+            catalogue_transform_dir=catalogue_transform_dir,
+            item_ids=data.item_table.item_ids,
+            requests={
+                name: data.eval_requests[name][:_NUM_SAMPLE_REQUESTS]
+                for name in empty_batch(features, data.request_features)
+            },
+        ),
         vocabularies=data.vocabularies,
+        record=record,
     )
     report(f"wrote {output_dir}")
     if store is not None:

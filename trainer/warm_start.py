@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -78,10 +79,17 @@ def warm_start_files(cascade_dir: str) -> list[str]:
     return [os.path.join(folder, name) for name in sorted(tf.io.gfile.listdir(folder))]
 
 
-def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies) -> WarmStartRecord:
+def warm_start(
+    model: CascadeModel,
+    cascade_dir: str,
+    vocabularies: Vocabularies,
+    *,
+    new_items: Literal["initial", "mean"] = "initial",
+) -> WarmStartRecord:
     """Gives a model the weights of an earlier one, as far as they mean the same.
 
-    An embedding goes to the row of the same id; ids that are new keep the values that the model was built with. Other
+    An embedding goes to the row of the same id; ids that are new keep the values that the model was built with, unless
+    `new_items` gives items the mean of those known. Other
     weights are taken where the shapes are equal, those of the networks only if the stage has the same tower over the
     same features in the same order. Embeddings of numeric features are those of the same quantile, those of hashed
     features of the same bucket if there are as many buckets.
@@ -90,6 +98,7 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
       model: the cascade, built.
       cascade_dir: SavedModel of the earlier cascade, with what `write_warm_start` wrote.
       vocabularies: of the model's categorical features.
+      new_items: embeddings of new items: `"initial"` for a model that is trained further, `"mean"` for one that is not.
 
     Returns:
       What was kept.
@@ -120,7 +129,8 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
         if table in new_rows:
             is_usable = old is not None and old.shape[1:] == variable.shape[1:]
             rows = old_rows.get(table, {}) if is_usable else {}
-            tables.append(_take_rows(name, variable, old, rows, new_rows[table]))
+            takes_mean = new_items == "mean" and table == _ITEM_ID
+            tables.append(_take_rows(name, variable, old, rows, new_rows[table], takes_mean=takes_mean))
         elif old is not None and old.shape == variable.shape and table not in old_rows:  # else its rows were ids
             variable.assign(old)
             kept.append(name)
@@ -130,12 +140,20 @@ def warm_start(model: CascadeModel, cascade_dir: str, vocabularies: Vocabularies
 
 
 def _take_rows(
-    name: str, variable: tf.Variable, old: np.ndarray | None, old_rows: Mapping[bytes, int], rows: Mapping[bytes, int]
+    name: str,
+    variable: tf.Variable,
+    old: np.ndarray | None,
+    old_rows: Mapping[bytes, int],
+    rows: Mapping[bytes, int],
+    *,
+    takes_mean: bool,
 ) -> WarmStartTable:
     """Moves embeddings to the rows of their ids, and counts. `old_rows` is empty where there are none to move."""
     shared = [key for key in rows if key in old_rows]
     if old is not None and shared:
         values = variable.numpy()
+        if takes_mean:
+            values[:] = old[[row for key, row in old_rows.items() if key != _UNKNOWN]].mean(axis=0)
         values[[rows[key] for key in shared]] = old[[old_rows[key] for key in shared]]
         variable.assign(values)
     num_kept = len(shared) - (_UNKNOWN in old_rows)

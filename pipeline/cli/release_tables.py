@@ -63,6 +63,7 @@ def release_text(store: ReleaseStore, manifest: Manifest) -> str:
         "served": _served(store, manifest.version) or "-",
         "created": manifest.created_time,
         "rollback of": manifest.rollback_of or "-",
+        **({} if manifest.refresh_of is None else {"new catalogue for": manifest.refresh_of}),
         "stages": " > ".join(f"{stage.name} {stage.capacity}" for stage in manifest.stages),
         "models": ", ".join(manifest.models),
         "files": f"{sum(map(len, manifest.checksums.values()))} in {_megabytes(_num_bytes(store, manifest))}",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import one_line_errors
+from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
 
 if TYPE_CHECKING:
     from serving.release.store import ReleaseStore
@@ -34,6 +34,7 @@ Examples:
   lcron releases pin      --base runs/demo/serving 1767225600 --canary 1767312000
   lcron releases unpin    --base runs/demo/serving
   lcron releases config   --base runs/demo/serving --mount /models > models.config
+  lcron releases refresh-catalogue --base runs/demo/serving --config demo --data runs/demo/data
 """
 )
 def releases() -> None:
@@ -156,6 +157,47 @@ def config(base: Path, mount: str | None) -> None:
         store = _store(base)
         models = IntactReleases(store).newest().models
         click.echo(serving_config(models, mount or base, store.pin()), nl=False)
+
+
+@releases.command("refresh-catalogue")
+@click.argument("version", type=click.IntRange(min=1), required=False)
+@_base_option
+@experiment_options
+@click.option(
+    "--min-kept",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="Share of the release's items that the new catalogue must have.",
+)
+def refresh_catalogue(
+    version: int | None,
+    base: Path,
+    config_name: str,
+    smoke: bool,
+    data: Path,
+    overrides: tuple[str, ...],
+    min_kept: float,
+) -> None:
+    """Publishes a release, the newest if none is named, with the items that the data has now, without training.
+
+    The weights stay. New items are placed by their features, and items that the data lacks are no longer recommended.
+    """
+    experiment = load_experiment(config_name, smoke, overrides)
+    quiet_libraries()
+    from datasets.errors import DataError
+    from pipeline.cli.logged_requests import open_adapter
+    from pipeline.refresh_catalogue import refresh_catalogue as refresh
+    from serving.release.manifest import ReleaseError
+    from trainer.refresh.refresh_models import RefreshError
+
+    store = _store(base)
+    with one_line_errors(ReleaseError, RefreshError, DataError):
+        manifest, refreshed = refresh(store, version or store.versions()[-1], open_adapter(experiment, data), min_kept)
+    click.echo(
+        f"release {manifest.version} has the weights of release {manifest.refresh_of} and "
+        f"{refreshed.num_kept + refreshed.num_new:,} items: {refreshed.num_new:,} new, {refreshed.num_gone:,} gone"
+    )
 
 
 def _store(base: Path) -> "ReleaseStore":

@@ -41,6 +41,7 @@ class Manifest:
       git_commit: of the code that trained it.
       lock_hash: SHA-256 of the lock file of the packages that trained it.
       rollback_of: the earlier release whose models these are.
+      refresh_of: the earlier release whose weights these are, with the items of another catalogue; nobody evaluated it.
       index: how retrieval searches the catalogue: its `kind` and `recall@<k>`, the share of the exact answer that it
         finds.
     """
@@ -55,6 +56,7 @@ class Manifest:
     git_commit: str | None = None
     lock_hash: str | None = None
     rollback_of: int | None = None
+    refresh_of: int | None = None
     index: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:

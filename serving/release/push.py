@@ -23,6 +23,7 @@ def push(
     git_commit: str | None = None,
     lock_hash: str | None = None,
     index: Mapping[str, Any] | None = None,
+    refresh_of: int | None = None,
     num_releases_kept: int = 3,
 ) -> Manifest:
     """Publishes SavedModels under one new version number.
@@ -40,6 +41,7 @@ def push(
       git_commit: of the code that trained the models.
       lock_hash: SHA-256 of the lock file of the packages that trained them.
       index: kind and recall of the search of the catalogue.
+      refresh_of: the release whose weights these are, where only the catalogue is another.
       num_releases_kept: older releases are removed, but for pinned ones; at least 2, since servers hold two.
 
     Returns:
@@ -57,6 +59,7 @@ def push(
         "git_commit": git_commit,
         "lock_hash": lock_hash,
         "index": None if index is None else dict(index),
+        "refresh_of": refresh_of,
     }
     store = ReleaseStore(base)
     store.base.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from serving.release.manifest import Manifest, ReleaseError
 from serving.release.publish import publish, publishing
 from serving.release.store import ReleaseStore
 
-_CARRIED_OVER = ("stages", "metrics", "schema", "data_span", "git_commit", "lock_hash")
+_CARRIED_OVER = ("stages", "metrics", "schema", "data_span", "git_commit", "lock_hash", "refresh_of", "index")
 
 
 def rollback(version: int, base: str | os.PathLike[str], *, num_releases_kept: int = 3) -> Manifest:

@@ -303,3 +303,18 @@ def test_methods_are_compared_on_the_data_of_the_pipeline(root, repeated):
     again = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert "2 of 2 runs were done before" in again.stdout
     assert json.loads(again.stdout.splitlines()[-1])["methods"] == figures["methods"]
+
+
+def test_the_command_line_refreshes_the_catalogue(root, refused):
+    (version,) = refused.versions
+    experiment = ["--config", "demo", "--smoke", "--data", str(root / "data"), "--base", str(root / "serving")]
+    (line,) = _lines(_lcron("releases", "refresh-catalogue", *experiment))
+    store = ReleaseStore(root / "serving")
+    newest = store.verify(store.versions()[-1])
+    assert line.startswith(f"release {newest.version} has the weights of release {version} and ")
+    assert line.endswith(" items: 0 new, 0 gone")
+    assert (newest.refresh_of, newest.metrics) == (version, {})
+    assert newest.index["kind"] == "exact"
+    lines = _lines(_lcron("recommend", *experiment, "-k", "5"))
+    assert f"of release {newest.version} over gRPC" in lines[0]
+    assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3", "4", "5"]

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -10,6 +11,7 @@ from trainer.cascade_model import CascadeModel
 from trainer.config import StageConfig, TrainerConfig
 from trainer.features import FeatureSpec
 from trainer.item_table import ItemTable
+from trainer.refresh.material import RefreshMaterial
 from trainer.request_batch import empty_batch
 
 FEATURES = FeatureSpec(history_size=4, list_size=5)
@@ -23,6 +25,18 @@ CONFIG = TrainerConfig(
 ITEM_IDS = tuple(f"i{number}".encode() for number in range(12))
 
 
+def material(config, transformed_data):
+    return RefreshMaterial(
+        config,
+        FEATURES,
+        (),
+        transformed_data.request_transform_dir,
+        transformed_data.catalogue_transform_dir,
+        ITEM_IDS,
+        {name: values.numpy() for name, values in empty_batch(FEATURES, ()).items()},
+    )
+
+
 @pytest.fixture(scope="module")
 def three_stage_dir(tmp_path_factory, transformed_data, candidate_dir):
     """A release of three stages whose requests and items have no features."""
@@ -33,10 +47,9 @@ def three_stage_dir(tmp_path_factory, transformed_data, candidate_dir):
     write_candidate(
         str(folder),
         model,
-        request_features=(),
-        request_transform_dir=transformed_data.request_transform_dir,
+        material=material(CONFIG, transformed_data),
+        vocabularies={},
         record=read_manifest(str(candidate_dir)).record,
-        requests=empty_batch(FEATURES, ()),
     )
     return folder
 
@@ -88,23 +101,23 @@ def test_a_folder_that_holds_something_is_refused(tmp_path, candidate_dir, trans
         write_candidate(
             str(tmp_path),
             load_model(str(candidate_dir)),
-            request_features=(),
-            request_transform_dir=transformed_data.request_transform_dir,
+            material=material(CONFIG, transformed_data),
+            vocabularies={},
             record=read_manifest(str(candidate_dir)).record,
-            requests={},
         )
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
 
-def test_a_failed_export_leaves_nothing(tmp_path, candidate_dir):
+def test_a_failed_export_leaves_nothing(tmp_path, candidate_dir, transformed_data):
     with pytest.raises(OSError, match=r"nowhere"):
         write_candidate(
             str(tmp_path / "release"),
             load_model(str(candidate_dir)),
-            request_features=(),
-            request_transform_dir=str(tmp_path / "nowhere"),
+            material=dataclasses.replace(
+                material(CONFIG, transformed_data), request_transform_dir=str(tmp_path / "nowhere")
+            ),
+            vocabularies={},
             record=read_manifest(str(candidate_dir)).record,
-            requests={},
         )
     assert list(tmp_path.iterdir()) == []
 

@@ -15,7 +15,8 @@ def pushed(tmp_path, write_models, stages):
     """Three releases, with all that a manifest can say; the last is the newest."""
 
     def fields(content):
-        return {"metrics": {content: 0.5}, "schema": {"of": content}, "git_commit": content, "lock_hash": content * 2}
+        origin = {"git_commit": content, "lock_hash": content * 2, "refresh_of": 7}
+        return {"metrics": {content: 0.5}, "schema": {"of": content}, "index": {"kind": content}, **origin}
 
     span = ("2022-04-09", "2022-04-28")
     return [push(write_models(c), tmp_path / "base", stages=stages, data_span=span, **fields(c)) for c in "abc"]

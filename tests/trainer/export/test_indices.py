@@ -15,6 +15,7 @@ from serving.server.release_server import release_server
 from trainer.candidate import read_manifest, write_candidate
 from trainer.cascade_model import CascadeModel
 from trainer.index.config import IndexConfig
+from trainer.refresh.material import read_material
 from trainer.warm_start import vocabularies
 
 K = 20
@@ -33,16 +34,17 @@ def released(request, keras_reference, transformed_data, candidate_dir, tmp_path
     model(batch)
     model.set_weights(other.get_weights())
     folder = tmp_path_factory.mktemp("indices") / "candidate"
+    material = read_material(str(candidate_dir / "models" / "cascade"))
+    words = vocabularies(tft.TFTransformOutput(transformed_data.catalogue_transform_dir), other.features.item, "item")
+    words |= vocabularies(
+        tft.TFTransformOutput(transformed_data.request_transform_dir), other.features.request, "request"
+    )
     write_candidate(
         str(folder),
         model,
-        request_features=other.stages[0].request_features,
-        request_transform_dir=transformed_data.request_transform_dir,
+        material=dataclasses.replace(material, config=config),
+        vocabularies=words,
         record=read_manifest(str(candidate_dir)).record,
-        requests=keras_reference.batch,
-        vocabularies=vocabularies(
-            tft.TFTransformOutput(transformed_data.catalogue_transform_dir), other.features.item, "item"
-        ),
     )
     return folder
 

@@ -1,0 +1,1 @@
+"""A release's models for another catalogue, without training."""
