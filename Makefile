@@ -11,6 +11,10 @@ UV ?= $(shell command -v uv || echo .uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
+# Test files run side by side, each in one process; every process takes about 3 GiB.
+TEST_PROCESSES ?= 2
+PYTEST := .venv/bin/python -m pytest tests -n $(TEST_PROCESSES) --dist loadfile
+
 LCRON := .venv/bin/lcron
 DEMO := runs/demo
 
@@ -25,10 +29,10 @@ demo: .venv/installed ## set up, then: simulated funnel logs -> TFX pipeline -> 
 	$(LCRON) recommend --config demo --data $(DEMO)/data --base $(DEMO)/serving -k 10
 
 test: .venv/installed ## set up, then run all tests
-	.venv/bin/python -m pytest tests
+	$(PYTEST)
 
 test-fast: .venv/installed ## all tests but the full pipeline runs
-	.venv/bin/python -m pytest tests -m "not e2e"
+	$(PYTEST) -m "not e2e"
 
 lint: .venv/installed ## ruff check, ruff format --check and mypy
 	.venv/bin/ruff check .
