@@ -10,6 +10,7 @@ from trainer.export.gradients import remove_custom_gradients
 from trainer.export.request_inputs import Batch, RequestInputs
 from trainer.export.retrieval_index import RetrievalIndex
 from trainer.export.top_items import answer
+from trainer.export.warm_up import write_warm_up_requests
 from trainer.index.wanted import Wanted
 
 Signatures = dict[str, Any]
@@ -99,7 +100,7 @@ def scoring_signatures(score: Score, inputs: RequestInputs) -> Signatures:
 
 
 def save_model(path: str, functions: Signatures, resources: Sequence[tf.Module], *, default: str) -> None:
-    """Writes a SavedModel that holds the variables which its signatures read and no other.
+    """Writes a SavedModel that holds the variables which its signatures read and no other, and warm-up requests.
 
     Args:
       path: folder to write.
@@ -114,6 +115,7 @@ def save_model(path: str, functions: Signatures, resources: Sequence[tf.Module],
     options = tf.saved_model.SaveOptions(namespace_whitelist=[_SCANN_OPERATIONS])
     tf.saved_model.save(module, path, signatures=functions, options=options)
     remove_custom_gradients(path)
+    write_warm_up_requests(path, functions)
 
 
 def _traced(function: Callable[..., Any], specs: Mapping[str, tf.TensorSpec]) -> Any:
