@@ -157,7 +157,7 @@ class Drill:
         (elsewhere / self._stages[0].name / str(max(self._contents))).mkdir(parents=True)  # so that it is newer
         manifest = push(self._releases[0], elsewhere, stages=self._stages)
         store, theirs = ReleaseStore(self._base), ReleaseStore(elsewhere)
-        weights = theirs.model_path(self._stages[0].name, manifest.version) / "variables"
+        weights = Path(theirs.model_path(self._stages[0].name, manifest.version)) / "variables"
         _turn_bit(max(weights.iterdir(), key=lambda path: path.stat().st_size))
         for name in manifest.models:
             shutil.copytree(theirs.model_path(name, manifest.version), store.model_path(name, manifest.version))

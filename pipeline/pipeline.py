@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def create_pipeline(
     *,
     data_dir: Path,
     root: Path,
-    serving_base: Path,
+    serving_base: str | os.PathLike[str],
     tune: bool = False,
     profile: bool = False,
     beam_pipeline_args: Sequence[str] = BEAM_PIPELINE_ARGS,
@@ -61,7 +62,7 @@ def create_pipeline(
       experiment: what to run.
       data_dir: folder of the raw logs.
       root: folder of artifacts, metadata, the checkpoints of unfinished training runs and the state of searches.
-      serving_base: folder that releases are pushed to.
+      serving_base: folder that releases are pushed to, or a path with a scheme, such as `gs://bucket/serving`.
       tune: whether to tune hyper-parameters first and train with the best.
       profile: whether training traces a few steps for TensorBoard's profiler.
       beam_pipeline_args: arguments of every Beam job.
@@ -95,7 +96,7 @@ def create_components(
     *,
     data_dir: Path,
     root: Path,
-    serving_base: Path,
+    serving_base: str | os.PathLike[str],
     tune: bool = False,
     profile: bool = False,
 ) -> tuple[BaseNode, ...]:
@@ -157,7 +158,7 @@ def _create_release(
     *,
     root: Path,
     tuner: CascadeTuner | None,
-    serving_base: Path,
+    serving_base: str | os.PathLike[str],
     oracle: dict[str, float],
     data_span: tuple[str, str],
     profile: bool,
@@ -169,7 +170,7 @@ def _create_release(
         hyperparameters=None if tuner is None else tuner.outputs["best_hyperparameters"],
         checkpoint_dir=str(root / "checkpoints"),
         warm_start=experiment.warm_start or "",
-        serving_base=str(serving_base),
+        serving_base=os.fspath(serving_base),
         source_hash=source_hash("components.cascade_trainer.executor"),
         profile=profile,
     )
@@ -179,7 +180,7 @@ def _create_release(
         requests=raw_requests,
         catalogue=catalogue.example_gen.outputs["examples"],
         config=to_json(experiment.evaluation),
-        serving_base=str(serving_base),
+        serving_base=os.fspath(serving_base),
         oracle=json.dumps(oracle),
         source_hash=source_hash("components.cascade_evaluator.executor"),
     )
@@ -196,7 +197,7 @@ def _create_release(
         evaluation=evaluator.outputs["evaluation"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=serving_validator.outputs["blessing"],
-        serving_base=str(serving_base),
+        serving_base=os.fspath(serving_base),
         data_span=data_span,
         source_hash=source_hash("components.cascade_pusher.executor"),
     )

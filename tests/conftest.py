@@ -1,13 +1,15 @@
-"""A tiny data set through the real Transform, and a candidate release trained on it, once per session."""
+"""A tiny data set through the real Transform, a candidate release trained on it, and where releases are pushed to."""
 
 import dataclasses
 import random
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from serving.release.files import AnyPath, any_path, remove_tree
 from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import to_json
 from trainer.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
@@ -74,6 +76,17 @@ class TransformedData:
         """What `train` takes of it."""
         names = ["request_transform_dir", "catalogue_transform_dir", "catalogue_files", "train_files", "eval_files"]
         return {name: getattr(self, name) for name in names}
+
+
+@pytest.fixture(params=["folder", "ram"])
+def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyPath]:
+    """Where releases go: a folder, or TensorFlow's file system in memory, which `tf.io.gfile` reaches like a bucket."""
+    if request.param == "folder":
+        yield tmp_path / "base"
+        return
+    bucket = any_path(f"ram://{uuid.uuid4().hex}")
+    yield bucket / "serving"
+    remove_tree(bucket)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from serving.release.files import copy_tree
 from serving.release.store import ReleaseStore
 from trainer.candidate import MANIFEST, MODELS
 
@@ -18,7 +19,9 @@ def candidate_layout(
     ground_truth_stage: int,
     list_capacities: Mapping[str, int | None] | None = None,
 ) -> Iterator[str]:
-    """Links the models of a pushed release into a candidate's layout, for as long as the context lasts.
+    """Lays the models of a pushed release out as a candidate's, for as long as the context lasts.
+
+    Models in a folder are linked, those of a path with a scheme are copied.
 
     Args:
       store: the releases.
@@ -39,7 +42,11 @@ def candidate_layout(
         models = Path(folder) / MODELS
         models.mkdir()
         for model in manifest.models:
-            (models / model).symlink_to(store.model_path(model, version).resolve())
+            pushed = store.model_path(model, version)
+            if isinstance(pushed, Path):
+                (models / model).symlink_to(pushed.resolve())
+            else:
+                copy_tree(pushed, models / model)
         known = list_capacities or {}
         stages = [
             {"name": stage.name, "capacity": stage.capacity, "list_capacity": known.get(stage.name)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from datasets.adapter import Record
-from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
+from pipeline.cli.options import ReleaseBase, experiment_options, load_experiment, one_line_errors, quiet_libraries
 
 
 @click.command(
@@ -22,8 +22,8 @@ Examples:
 @click.option(
     "--base",
     required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that releases are pushed to.",
+    type=ReleaseBase(),
+    help="Folder that releases are pushed to, or a path such as gs://bucket/serving.",
 )
 @click.option("--version", type=click.IntRange(min=1), help="Release to evaluate.  [default: the newest]")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for the HTML and JSON report.")
@@ -33,7 +33,7 @@ def evaluate(
     smoke: bool,
     data: Path,
     overrides: tuple[str, ...],
-    base: Path,
+    base: str,
     version: int | None,
     out: Path | None,
     as_json: bool,

@@ -35,6 +35,25 @@ data_option = click.option(
 )
 
 
+class ReleaseBase(click.ParamType):
+    """Where releases lie: a folder, or a path with a scheme, such as `gs://bucket/serving`, which is taken as it is.
+
+    Args:
+      exists: whether a folder must be there.
+    """
+
+    name = "folder or uri"
+
+    def __init__(self, exists: bool = True):
+        self._folder = click.Path(exists=exists, file_okay=False, path_type=str)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if "://" in value:
+            quiet_libraries()  # TensorFlow reads it
+            return value
+        return str(self._folder.convert(value, param, ctx))
+
+
 def experiment_options(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options `--config`, `--smoke`, `--data` and `--set`."""
     for option in (set_option, data_option, smoke_option, config_option):

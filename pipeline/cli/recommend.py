@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
+from pipeline.cli.options import ReleaseBase, experiment_options, load_experiment, one_line_errors, quiet_libraries
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -32,8 +32,8 @@ Examples:
 @click.option("--target", metavar="HOST:PORT", help="Address of a running model server.")
 @click.option(
     "--base",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of releases: start a server over it for this one question.",
+    type=ReleaseBase(),
+    help="Folder of releases, or a path such as gs://bucket/serving: start a server over it for this one question.",
 )
 @click.option("--one-call", is_flag=True, help="Ask the one-call cascade model instead of stage after stage.")
 @click.option(
@@ -58,7 +58,7 @@ def recommend(
     exclude: tuple[str, ...],
     filters: tuple[str, ...],
     target: str | None,
-    base: Path | None,
+    base: str | None,
     one_call: bool,
     deadline_s: float,
     tls: bool,
@@ -117,7 +117,7 @@ def recommend(
 
 
 @contextlib.contextmanager
-def _server(target: str | None, base: Path | None) -> Iterator[str]:
+def _server(target: str | None, base: str | None) -> Iterator[str]:
     """Yields the address to ask: the one given, or that of a server over `base`."""
     if target is not None or base is None:
         yield target or ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
+from pipeline.cli.options import ReleaseBase, experiment_options, load_experiment, one_line_errors, quiet_libraries
 
 if TYPE_CHECKING:
     from serving.release.store import ReleaseStore
@@ -19,8 +19,8 @@ def _base_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--base",
         required=True,
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder that releases are pushed to.",
+        type=ReleaseBase(),
+        help="Folder that releases are pushed to, or a path such as gs://bucket/serving.",
     )(command)
 
 
@@ -33,6 +33,7 @@ Examples:
   lcron releases rollback --base runs/demo/serving 1767225600
   lcron releases pin      --base runs/demo/serving 1767225600 --canary 1767312000
   lcron releases unpin    --base runs/demo/serving
+  lcron releases verify   --base gs://bucket/serving
   lcron releases config   --base runs/demo/serving --mount /models > models.config
   lcron releases refresh-catalogue --base runs/demo/serving --config demo --data runs/demo/data
 """
@@ -44,13 +45,13 @@ def releases() -> None:
 @releases.command("list")
 @_base_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per release instead.")
-def list_releases(base: Path, as_json: bool) -> None:
+def list_releases(base: str, as_json: bool) -> None:
     """Lists the releases, newest first: where each comes from and how it is served."""
     from pipeline.cli.release_tables import releases_table, summary
     from serving.release.manifest import ReleaseError
 
-    store = _store(base)
     with one_line_errors(ReleaseError):
+        store = _store(base)
         found = [summary(store, version) for version in reversed(store.versions())]
     if as_json:
         for row in found:
@@ -63,7 +64,7 @@ def list_releases(base: Path, as_json: bool) -> None:
 @_version_argument
 @_base_option
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest instead.")
-def show(version: int, base: Path, as_json: bool) -> None:
+def show(version: int, base: str, as_json: bool) -> None:
     """Shows what a release is made of and where it comes from."""
     from pipeline.cli.release_tables import release_text
     from serving.release.manifest import ReleaseError
@@ -77,13 +78,15 @@ def show(version: int, base: Path, as_json: bool) -> None:
 @releases.command()
 @click.argument("versions", nargs=-1, type=click.IntRange(min=1))
 @_base_option
-def verify(versions: tuple[int, ...], base: Path) -> None:
+def verify(versions: tuple[int, ...], base: str) -> None:
     """Compares every file with its checksum, of all releases if none is named; ends with 1 if one is damaged."""
     from serving.release.manifest import ReleaseError
 
-    store = _store(base)
+    with one_line_errors():
+        store = _store(base)
+        versions = versions or tuple(store.versions())
     failures = []
-    for version in versions or store.versions():
+    for version in versions:
         try:
             with one_line_errors(ReleaseError):
                 manifest = store.verify(version)
@@ -101,7 +104,7 @@ def verify(versions: tuple[int, ...], base: Path) -> None:
 @releases.command()
 @_version_argument
 @_base_option
-def rollback(version: int, base: Path) -> None:
+def rollback(version: int, base: str) -> None:
     """Publishes the models of an earlier release again, as the newest release."""
     from serving.release.manifest import ReleaseError
     from serving.release.rollback import rollback as roll_back
@@ -118,7 +121,7 @@ def rollback(version: int, base: Path) -> None:
 @_version_argument
 @_base_option
 @click.option("--canary", type=click.IntRange(min=1), help="A release to serve beside it, by the label `canary`.")
-def pin(version: int, base: Path, canary: int | None) -> None:
+def pin(version: int, base: str, canary: int | None) -> None:
     """Has servers serve this release, whatever is pushed later, by the label `stable`.
 
     Pinned releases are kept. A request without a label or version gets the highest version served: the canary, if
@@ -134,7 +137,7 @@ def pin(version: int, base: Path, canary: int | None) -> None:
 
 @releases.command()
 @_base_option
-def unpin(base: Path) -> None:
+def unpin(base: str) -> None:
     """Has servers follow the newest releases again."""
     from serving.release.manifest import ReleaseError
     from serving.release.pin_release import unpin_release
@@ -147,7 +150,7 @@ def unpin(base: Path) -> None:
 @releases.command()
 @_base_option
 @click.option("--mount", help="The folder as the server sees it.  [default: --base]")
-def config(base: Path, mount: str | None) -> None:
+def config(base: str, mount: str | None) -> None:
     """Prints the --model_config_file with which TF Serving serves what is pinned, or else the two newest releases."""
     from serving.release.intact import IntactReleases
     from serving.release.manifest import ReleaseError
@@ -172,7 +175,7 @@ def config(base: Path, mount: str | None) -> None:
 )
 def refresh_catalogue(
     version: int | None,
-    base: Path,
+    base: str,
     config_name: str,
     smoke: bool,
     data: Path,
@@ -191,8 +194,8 @@ def refresh_catalogue(
     from serving.release.manifest import ReleaseError
     from trainer.refresh.refresh_models import RefreshError
 
-    store = _store(base)
     with one_line_errors(ReleaseError, RefreshError, DataError):
+        store = _store(base)
         manifest, refreshed = refresh(store, version or store.versions()[-1], open_adapter(experiment, data), min_kept)
     click.echo(
         f"release {manifest.version} has the weights of release {manifest.refresh_of} and "
@@ -200,7 +203,7 @@ def refresh_catalogue(
     )
 
 
-def _store(base: Path) -> "ReleaseStore":
+def _store(base: str) -> "ReleaseStore":
     """Returns the releases of a folder that has one."""
     from serving.release.store import ReleaseStore
 

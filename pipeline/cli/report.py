@@ -1,5 +1,6 @@
 """What `lcron run` says when it is done."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from trainer.evaluation.evaluate import HTML_NAME, JSON_NAME
 from trainer.evaluation.result import EvaluationResult
 
 
-def run_report(run: PipelineRun, *, serving_base: Path, models: tuple[str, ...]) -> str:
+def run_report(run: PipelineRun, *, serving_base: str | os.PathLike[str], models: tuple[str, ...]) -> str:
     """Returns the run's table, its metrics beside popularity and the possible best, and where the release lies.
 
     Args:
@@ -20,12 +21,13 @@ def run_report(run: PipelineRun, *, serving_base: Path, models: tuple[str, ...])
     """
     evaluation = _evaluation_dir(run)
     version = _version(run)
-    newest = ReleaseStore(serving_base).latest()
+    store = ReleaseStore(serving_base)
+    newest = store.latest()
     if newest is not None and newest.version == version:
-        release = [f"release {version}:", *(f"  {serving_base / model / str(version)}" for model in models)]
+        release = [f"release {version}:", *(f"  {store.model_path(model, version)}" for model in models)]
     else:
         release = [
-            f"an earlier run pushed this as release {version}, but the newest release in {serving_base} is "
+            f"an earlier run pushed this as release {version}, but the newest release in {store.base} is "
             f"{newest.version if newest else 'none'}; run with --from CascadeEvaluator to push it again"
         ]
     return "\n".join(

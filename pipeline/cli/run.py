@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import experiment_options, load_experiment, one_line_errors, quiet_libraries
+from pipeline.cli.options import ReleaseBase, experiment_options, load_experiment, one_line_errors, quiet_libraries
+from serving.release.files import any_path
 from serving.signatures import CASCADE
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ Examples:
 )
 @click.option(
     "--serving-base",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder that releases are pushed to.  [default: ROOT/serving]",
+    type=ReleaseBase(exists=False),
+    help="Folder that releases are pushed to, or a path such as gs://bucket/serving.  [default: ROOT/serving]",
 )
 @click.option("--tune", is_flag=True, help="Tune the experiment's hyper-parameters first; train with the best.")
 @click.option("--no-cache", is_flag=True, help="Execute every component, whatever ran before.")
@@ -48,7 +49,7 @@ def run(
     data: Path,
     overrides: tuple[str, ...],
     root: Path | None,
-    serving_base: Path | None,
+    serving_base: str | None,
     tune: bool,
     no_cache: bool,
     from_component: str | None,
@@ -68,7 +69,9 @@ def run(
             click.echo(f"warning: {key} is tuned, so --tune replaces what --set says", err=True)
     quiet_libraries()
     root = (root or Path("runs") / experiment.name).resolve()
-    serving_base = (serving_base or root / "serving").resolve()
+    pushed_to = any_path(serving_base or root / "serving")
+    if isinstance(pushed_to, Path):
+        pushed_to = pushed_to.resolve()
 
     from pipeline.cli.report import run_figures, run_report
     from pipeline.pipeline import create_pipeline
@@ -80,7 +83,7 @@ def run(
             experiment,
             data_dir=data.resolve(),
             root=root,
-            serving_base=serving_base,
+            serving_base=str(pushed_to),
             tune=tune,
             profile=profile,
         )
@@ -95,7 +98,7 @@ def run(
             report=click.echo,
         )
     models = (*(stage.name for stage in experiment.trainer.stages), CASCADE)
-    click.echo(run_report(result, serving_base=serving_base, models=models))
+    click.echo(run_report(result, serving_base=pushed_to, models=models))
     if as_json:
         click.echo(json.dumps(run_figures(result)))
 

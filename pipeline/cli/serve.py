@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import one_line_errors, quiet_libraries
+from pipeline.cli.options import ReleaseBase, one_line_errors, quiet_libraries
 
 STOCK = "tensorflow_model_server"
 
@@ -18,6 +18,7 @@ STOCK = "tensorflow_model_server"
     epilog="""\b
 Examples:
   lcron serve --base runs/demo/serving
+  lcron serve --base gs://bucket/serving --file_system_poll_wait_seconds=30
   lcron serve --base runs/demo/serving --host 0.0.0.0 --port 8500 --rest_api_port=8501 --enable_batching
   lcron serve --model_config_file=models.config --port=8500 --rest_api_port=8501
   lcron serve --base runs/demo/serving --server tensorflow_model_server=/usr/bin/tensorflow_model_server
@@ -27,8 +28,8 @@ All flags of tensorflow_model_server are taken; docs/serving.md lists them.
 )
 @click.option(
     "--base",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder that releases are pushed to.",
+    type=ReleaseBase(),
+    help="Folder that releases are pushed to, or a path such as gs://bucket/serving.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True, help="gRPC port; 0 = any free.")
@@ -38,7 +39,7 @@ All flags of tensorflow_model_server are taken; docs/serving.md lists them.
     help=f"Which server to use.  [default: {STOCK} if it is on PATH, else embedded]",
 )
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED)
-def serve(base: Path | None, host: str, port: int, server: str | None, flags: tuple[str, ...]) -> None:
+def serve(base: str | None, host: str, port: int, server: str | None, flags: tuple[str, ...]) -> None:
     """Serves the newest release, as TF Serving does, and follows new ones; or any models, with TF Serving's flags.
 
     Ends on SIGTERM or Ctrl-C after the calls in flight.
@@ -68,7 +69,7 @@ def _stock_server(server: str | None) -> str | None:
     return found
 
 
-def _models(base: Path | None) -> list[str]:
+def _models(base: str | None) -> list[str]:
     """Returns the flags that have TF Serving follow the releases of a folder."""
     if base is None:
         return []
@@ -76,8 +77,8 @@ def _models(base: Path | None) -> list[str]:
     from serving.release.serving_config import NUM_VERSIONS_SERVED, serving_config
     from serving.release.store import ReleaseStore
 
-    store = ReleaseStore(base)
     with one_line_errors(ReleaseError):
+        store = ReleaseStore(base)
         pin = store.pin()
         versions = store.versions()[-NUM_VERSIONS_SERVED:] if pin is None else pin.versions
         manifests = [store.verify(version) for version in versions]  # TF Serving compares no checksums

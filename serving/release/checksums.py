@@ -1,20 +1,20 @@
 """Checksums of a folder."""
 
 import hashlib
-from pathlib import Path
+
+from serving.release.files import AnyPath, files_below
 
 _BLOCK_BYTES = 1 << 20
 
 
-def checksums(folder: Path) -> dict[str, str]:
+def checksums(folder: AnyPath) -> dict[str, str]:
     """Returns the SHA-256 of every file below a folder, by its path inside the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    return {name: _sha256(folder / name) for name in files_below(folder)}
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: AnyPath) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as stream:
+    with path.open("rb") as stream:
         while block := stream.read(_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 
-def rename(source: Path, target: Path) -> None:
+def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
     """Renames a file or folder; what was renamed before stays renamed if this one does."""
     os.rename(source, target)
-    sync_file(target.parent)
+    sync_file(os.path.dirname(target) or ".")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -22,7 +22,7 @@ def sync_tree(folder: Path) -> None:
         sync_file(path)
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: str | os.PathLike[str]) -> None:
     """Waits until a file or folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -1,9 +1,9 @@
 """The releases that may be served."""
 
 import logging
-import os
 
-from serving.release.manifest import Manifest, ReleaseError
+from serving.release.files import files_below
+from serving.release.manifest import Manifest, ReleaseError, UnreadableError
 from serving.release.serving_config import NUM_VERSIONS_SERVED
 from serving.release.store import ReleaseStore
 
@@ -16,7 +16,8 @@ class IntactReleases:
     """Chooses what a server should serve: the pinned releases or else the newest, if every file is as it was pushed.
 
     A release is compared with its checksums before it is chosen for the first time, and not again while it stays
-    chosen. A damaged one is passed over, and looked at again once its files have changed.
+    chosen. A damaged one is passed over, and looked at again once its files have changed; one that cannot be read, each
+    time.
 
     Args:
       store: the releases.
@@ -25,7 +26,7 @@ class IntactReleases:
     def __init__(self, store: ReleaseStore):
         self._store = store
         self._chosen: dict[int, Manifest] = {}
-        self._damaged: dict[int, tuple[_Stamp, ReleaseError]] = {}
+        self._damaged: dict[int, tuple[_Stamp | None, ReleaseError]] = {}
 
     def versions(self) -> list[int]:
         """Returns the versions to serve, two at most; the last answer again while the pin cannot be read."""
@@ -72,23 +73,25 @@ class IntactReleases:
             return None
         try:
             manifest = self._store.verify(version)
-        except (ReleaseError, OSError) as error:
-            failure = error if isinstance(error, ReleaseError) else ReleaseError(f"Release {version}: {error}")
-            self._damaged[version] = stamp, failure
-            _LOGGER.error("Not served: %s", failure)
-            return None
-        self._damaged.pop(version, None)
-        return manifest
+        except UnreadableError as error:
+            self._damaged[version] = None, error
+        except ReleaseError as error:
+            self._damaged[version] = stamp, error
+        else:
+            self._damaged.pop(version, None)
+            return manifest
+        _LOGGER.error("Not served: %s", self._damaged[version][1])
+        return None
 
     def _stamp(self, version: int) -> _Stamp:
         """Returns sizes and times of all files that a release may have: cheap beside reading them."""
         paths = [self._store.manifest_path(version)]
-        for folder in self._store.base.glob(f"*/{version}"):
-            paths += [path for path in folder.rglob("*") if path.is_file()]
+        for folder in self._store.model_folders():
+            paths += [folder / str(version) / name for name in files_below(folder / str(version))]
         found = set()
         for path in paths:
             try:
-                status = os.stat(path)
+                status = path.stat()
             except FileNotFoundError:
                 continue
             found.add((str(path), status.st_size, status.st_mtime_ns))

@@ -13,6 +13,10 @@ class ReleaseError(Exception):
     """A release that cannot be read, pushed or trusted."""
 
 
+class UnreadableError(ReleaseError):
+    """A release that the disk or the network does not give out now; it may be whole."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Stage:
     """A stage of the cascade.

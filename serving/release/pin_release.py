@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from serving.release.durable import rename, write_text
-from serving.release.lock import lock
+from serving.release import files
 from serving.release.manifest import ReleaseError
 from serving.release.pin import Pin
 from serving.release.store import ReleaseStore
@@ -29,8 +28,8 @@ def pin_release(base: str | os.PathLike[str], version: int, *, canary: int | Non
         for pinned in pin.versions:
             store.verify(pinned)
         staged = store.base / ".pin.json"
-        write_text(staged, pin.to_json())
-        rename(staged, store.pin_path)
+        files.write_text(staged, pin.to_json())
+        files.rename_file(staged, store.pin_path)
     return pin
 
 
@@ -51,5 +50,5 @@ def _changing(base: str | os.PathLike[str]) -> Iterator[ReleaseStore]:
     store = ReleaseStore(base)
     if not store.versions():
         raise ReleaseError(f"There is no release in {store.base} yet")
-    with lock(store.base):
+    with files.lock(store.base):
         yield store

@@ -1,25 +1,22 @@
 """Brings a release into its folder, and takes old ones out.
 
-Every model folder appears under its final name by one rename, in the order of `Manifest.models`: a version that
+Every model appears under its final name, as `files.move_in` says, in the order of `Manifest.models`: a version that
 retrieval answers with is complete in every other model. The manifest is the last to appear and makes it a release;
 before it, the one-call cascade, which needs no other model, may be seen without retrieval. Around all that, the
 folder `<base>/.tmp-<version>` stands for as long as the version is on its way in or out, so whoever comes after a
-killed push knows what to clear away.
+killed push knows what to clear away. The manifest lies in it all that time, since a bucket has no empty folders.
 """
 
 import contextlib
 import datetime
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
+from serving.release import files
 from serving.release.checksums import checksums
-from serving.release.durable import rename, sync_tree, write_text
-from serving.release.lock import lock
+from serving.release.files import AnyPath
 from serving.release.manifest import Manifest, ReleaseError
 from serving.release.store import ReleaseStore
 from serving.signatures import RETRIEVAL
@@ -30,7 +27,7 @@ _MANIFEST = "manifest.json"
 @contextlib.contextmanager
 def publishing(store: ReleaseStore) -> Iterator[None]:
     """Keeps other publishers waiting, and clears away what a killed one left, before and after."""
-    with lock(store.base):
+    with files.lock(store.base):
         _clear_transit(store)
         try:
             yield
@@ -38,7 +35,7 @@ def publishing(store: ReleaseStore) -> Iterator[None]:
             _clear_transit(store)
 
 
-def publish(store: ReleaseStore, sources: Mapping[str, Path], num_releases_kept: int, **fields: Any) -> Manifest:
+def publish(store: ReleaseStore, sources: Mapping[str, AnyPath], num_releases_kept: int, **fields: Any) -> Manifest:
     """Copies SavedModels in as the newest release; call it inside `publishing`.
 
     Args:
@@ -51,23 +48,24 @@ def publish(store: ReleaseStore, sources: Mapping[str, Path], num_releases_kept:
       The manifest of the new release, or of the newest one if it is intact and the models are the same.
 
     Raises:
-      ReleaseError: the pin is damaged, or `fields` make no release.
+      ReleaseError: the pin is damaged, `fields` make no release, or a copy is not what its source was.
     """
     pin = store.pin()
-    version = max([int(time.time()), *(taken + 1 for taken in _versions_taken(store))])
-    transit = _transit(store, version)
-    for name, path in sources.items():
-        shutil.copytree(path, transit / name)
-    sync_tree(transit)
     manifest = Manifest(
-        version=version,
-        checksums={name: checksums(transit / name) for name in sorted(sources)},
+        version=max([int(time.time()), *(taken + 1 for taken in _versions_taken(store))]),
+        checksums={name: checksums(path) for name, path in sorted(sources.items())},
         created_time=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         **fields,
     )
     same = _same_newest(store, manifest)
     if same is not None:
         return same
+    transit = _transit(store, manifest.version)
+    files.write_text(transit / _MANIFEST, manifest.to_json())
+    for name, path in sources.items():
+        files.copy_tree(path, transit / name)
+        if checksums(transit / name) != manifest.checksums[name]:
+            raise ReleaseError(f"{transit / name} must be a copy of {path}, which changed, or was not copied whole")
     _move_in(store, manifest, transit)
     for old in store.versions()[:-num_releases_kept]:
         if pin is None or old not in pin.versions:
@@ -75,57 +73,52 @@ def publish(store: ReleaseStore, sources: Mapping[str, Path], num_releases_kept:
     return manifest
 
 
-def _move_in(store: ReleaseStore, manifest: Manifest, transit: Path) -> None:
-    write_text(transit / _MANIFEST, manifest.to_json())
+def _move_in(store: ReleaseStore, manifest: Manifest, transit: AnyPath) -> None:
     for name in manifest.models:
         target = store.model_path(name, manifest.version)
         target.parent.mkdir(exist_ok=True)
-        rename(transit / name, target)
+        files.move_in(transit / name, target)
     target = store.manifest_path(manifest.version)
     target.parent.mkdir(exist_ok=True)
-    rename(transit / _MANIFEST, target)
+    files.rename_file(transit / _MANIFEST, target)
 
 
 def _withdraw(store: ReleaseStore, version: int) -> None:
     """Takes a version away, manifest first and retrieval next, so that no half of it is ever taken for a release."""
     transit = _transit(store, version)
     if store.manifest_path(version).exists():
-        rename(store.manifest_path(version), transit / _MANIFEST)
-    for folder in sorted(_model_folders(store), key=lambda folder: folder.name != RETRIEVAL):
+        files.rename_file(store.manifest_path(version), transit / _MANIFEST)
+    for folder in sorted(store.model_folders(), key=lambda folder: folder.name != RETRIEVAL):
         if (folder / str(version)).exists():
-            rename(folder / str(version), transit / folder.name)
-    shutil.rmtree(transit)
+            files.move_out(folder / str(version), transit / folder.name)
+    files.remove_tree(transit)
 
 
 def _clear_transit(store: ReleaseStore) -> None:
     """Finishes what was on its way in or out: a version with a manifest stays, any other goes."""
     for version in _versions_in_transit(store):
         if store.manifest_path(version).exists():
-            shutil.rmtree(_transit(store, version))
+            files.remove_tree(_transit(store, version))
         else:
             _withdraw(store, version)
 
 
-def _transit(store: ReleaseStore, version: int) -> Path:
+def _transit(store: ReleaseStore, version: int) -> AnyPath:
     folder = store.base / f".tmp-{version}"
     folder.mkdir(exist_ok=True)
     return folder
 
 
 def _versions_in_transit(store: ReleaseStore) -> list[int]:
-    matches = [re.fullmatch(r"\.tmp-([0-9]+)", name) for name in os.listdir(store.base)]
+    matches = [re.fullmatch(r"\.tmp-([0-9]+)", path.name) for path in files.children(store.base)]
     return sorted(int(match[1]) for match in matches if match)
 
 
 def _versions_taken(store: ReleaseStore) -> set[int]:
     numbered = {
-        int(path.name) for folder in _model_folders(store) for path in folder.iterdir() if path.name.isdecimal()
+        int(path.name) for folder in store.model_folders() for path in folder.iterdir() if path.name.isdecimal()
     }
     return numbered.union(store.versions())
-
-
-def _model_folders(store: ReleaseStore) -> list[Path]:
-    return [path for path in store.base.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
 
 def _same_newest(store: ReleaseStore, manifest: Manifest) -> Manifest | None:

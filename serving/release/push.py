@@ -3,9 +3,9 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from serving.release.files import SAVED_MODEL, AnyPath, any_path
 from serving.release.manifest import Manifest, ReleaseError, Stage
 from serving.release.publish import publish, publishing
 from serving.release.store import RELEASES, ReleaseStore
@@ -29,11 +29,12 @@ def push(
     """Publishes SavedModels under one new version number.
 
     A killed push leaves nothing that is taken for a release, and the next push clears it away. Models that equal
-    those of the newest release, file by file, are not pushed again. Pushes to the same base wait for one another.
+    those of the newest release, file by file, are not pushed again. Pushes to the same folder wait for one another; to
+    a path with a scheme only one may be under way.
 
     Args:
       models: folder of each SavedModel by name: every stage, and any other model of the release such as `cascade`.
-      base: folder of the releases; made if it is missing.
+      base: folder of the releases, made if it is missing; or a path with a scheme, such as `gs://bucket/serving`.
       stages: the cascade in funnel order, `retrieval` first.
       metrics: evaluation results by name.
       schema: the features that the models read, as a JSON object.
@@ -50,7 +51,7 @@ def push(
     Raises:
       ReleaseError: the arguments do not make a release, or what is in `base` is damaged.
     """
-    sources = {name: Path(path) for name, path in models.items()}
+    sources = {name: any_path(path) for name, path in models.items()}
     _check(sources, stages, num_releases_kept)
     origin = {
         "metrics": {name: float(value) for name, value in (metrics or {}).items()},
@@ -67,7 +68,7 @@ def push(
         return publish(store, sources, num_releases_kept, stages=tuple(stages), **origin)
 
 
-def _check(sources: Mapping[str, Path], stages: Sequence[Stage], num_releases_kept: int) -> None:
+def _check(sources: Mapping[str, AnyPath], stages: Sequence[Stage], num_releases_kept: int) -> None:
     if not stages or stages[0].name != RETRIEVAL:
         raise ReleaseError(f"The first of `stages` must be {RETRIEVAL!r}. Received: {[s.name for s in stages]}")
     if num_releases_kept < 2:
@@ -78,5 +79,5 @@ def _check(sources: Mapping[str, Path], stages: Sequence[Stage], num_releases_ke
     for name, path in sources.items():
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) or name == RELEASES:
             raise ReleaseError(f"{name!r} cannot be the name of a model's folder")
-        if not (path / "saved_model.pb").is_file():
-            raise ReleaseError(f"Model {name!r} must be a SavedModel, but there is no {path / 'saved_model.pb'}")
+        if not (path / SAVED_MODEL).is_file():
+            raise ReleaseError(f"Model {name!r} must be a SavedModel, but there is no {path / SAVED_MODEL}")

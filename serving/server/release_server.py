@@ -36,7 +36,7 @@ def release_server(
     Version labels are those of the pin at this moment; `label_watcher` follows them.
 
     Args:
-      base: folder that releases are pushed to.
+      base: folder that releases are pushed to, or a path with a scheme, such as `gs://bucket/serving`.
       host: address to listen on.
       port: gRPC port; 0 takes a free one.
       poll_interval_s: seconds between two looks for new releases.
@@ -46,14 +46,14 @@ def release_server(
     Raises:
       ServeError: the folder is missing, holds no release, or none that is intact.
     """
-    if not os.path.isdir(base):
-        raise ServeError(f"There is no release folder {os.fspath(base)}")
     store = ReleaseStore(base)
     releases = IntactReleases(store)
     try:
+        if not store.base.is_dir():
+            raise ServeError(f"There is no release folder {store.base}")
         models = releases.newest().models
         config = _config(store, models)
-    except (ReleaseError, TextMessageError) as error:
+    except (ReleaseError, TextMessageError, OSError) as error:
         raise ServeError(str(error)) from None
     return ModelServer(
         config.model_config_list.config,

@@ -63,7 +63,7 @@ def write_models(folder, content):
 
 
 @pytest.fixture
-def run(candidate, artifact, execute, tmp_path):
+def run(candidate, artifact, execute, base):
     def run(model_reasons=(), infra_reasons=(), baseline_version=0):
         model_blessing, infra_blessing = artifact(ModelBlessing), artifact(InfraBlessing)
         files = {"blessed_file": "BLESSED", "not_blessed_file": "NOT_BLESSED"}
@@ -79,18 +79,19 @@ def run(candidate, artifact, execute, tmp_path):
             "infra_blessing": infra_blessing,
         }
         outputs = {"pushed": artifact(PushedModel)}
-        properties = {"serving_base": str(tmp_path / "serving"), "data_span": '["2024-01-01", "2024-01-02"]'}
+        properties = {"serving_base": str(base), "data_span": '["2024-01-01", "2024-01-02"]'}
         execute(Executor, inputs, outputs, **properties)
         return outputs["pushed"]
 
     return run
 
 
-def test_a_blessed_candidate_is_pushed_with_where_it_comes_from(run, candidate, tmp_path):
+def test_a_blessed_candidate_is_pushed_with_where_it_comes_from(run, candidate, base):
     candidate.set_string_custom_property("git_commit", "abc")
     candidate.set_string_custom_property("lock_hash", "def")
     pushed = run()
-    store = ReleaseStore(tmp_path / "serving")
+    store = ReleaseStore(base)
+    assert pushed.get_string_custom_property("serving_base") == str(base)
     manifest = store.verify(pushed.get_int_custom_property("version"))
     assert manifest.stages == (Stage("retrieval", 20), Stage("ranking", 10))
     assert from_plain(FeatureSpec, manifest.schema) == FEATURES
@@ -100,21 +101,21 @@ def test_a_blessed_candidate_is_pushed_with_where_it_comes_from(run, candidate, 
 
 
 @pytest.mark.parametrize("gate", ["model_reasons", "infra_reasons"])
-def test_both_gates_must_bless(run, gate, tmp_path):
+def test_both_gates_must_bless(run, gate, base):
     with pytest.raises(NotBlessedError, match=r"the candidate release was not blessed: too slow"):
         run(**{gate: ["too slow"]})
-    assert not (tmp_path / "serving").exists()
+    assert not base.exists()
 
 
-def test_release_pushed_since_the_evaluation_stops_it(run, tmp_path):
+def test_release_pushed_since_the_evaluation_stops_it(run, base, tmp_path):
     write_models(tmp_path / "other", "other")
     models = {name: tmp_path / "other" / name for name in ("retrieval", "ranking", "cascade")}
     stages = (Stage("retrieval", 20), Stage("ranking", 10))
-    version = push(models, tmp_path / "serving", stages=stages).version
+    version = push(models, base, stages=stages).version
     message = f"compared with no release, but the newest in .* is release {version}; run again from CascadeEvaluator"
     with pytest.raises(NotBlessedError, match=message):
         run()
-    assert ReleaseStore(tmp_path / "serving").versions() == [version]
+    assert ReleaseStore(base).versions() == [version]
 
 
 def test_release_rolled_back_since_the_evaluation_stops_it(run):

@@ -16,11 +16,10 @@ def test_nothing_to_start_from(tmp_path):
     assert find_warm_start("last_release", str(tmp_path / "serving")) is None
 
 
-def test_the_last_release_carries_its_weights(tmp_path):
+def test_the_last_release_carries_its_weights(tmp_path, base):
     models = {"cascade": write_cascade(tmp_path / "cascade"), "retrieval": write_cascade(tmp_path / "retrieval")}
-    manifest = push(models, tmp_path / "serving", stages=[Stage("retrieval", 5)])
-    found = find_warm_start("last_release", str(tmp_path / "serving"))
-    assert found == str(tmp_path / "serving" / "cascade" / str(manifest.version))
+    manifest = push(models, base, stages=[Stage("retrieval", 5)])
+    assert find_warm_start("last_release", str(base)) == str(base / "cascade" / str(manifest.version))
 
 
 @pytest.mark.parametrize("setting", [".", "models/cascade"])

@@ -28,7 +28,7 @@ def data_dir(tmp_path_factory):
 def components(data_dir, tmp_path):
     def components(experiment=EXPERIMENT, **options):
         folders = {"data_dir": data_dir, "root": tmp_path / "root", "serving_base": tmp_path / "serving"}
-        made = create_components(experiment, **folders, **options)
+        made = create_components(experiment, **{**folders, **options})
         return {component.id: component for component in made}
 
     return components
@@ -101,6 +101,9 @@ def test_training_knows_where_its_checkpoints_are_and_what_it_starts_from(compon
     assert properties["checkpoint_dir"] == str(tmp_path / "root" / "checkpoints")
     assert properties["packed_dir"] == str(tmp_path / "root" / "packed")
     assert (properties["warm_start"], properties["serving_base"]) == ("", str(tmp_path / "serving"))
+    in_bucket = components(serving_base="gs://bucket/serving")
+    for name in ("CascadeTrainer", "CascadeEvaluator", "CascadePusher"):
+        assert in_bucket[name].exec_properties["serving_base"] == "gs://bucket/serving"
     warm = components(EXPERIMENT.with_overrides({"warm_start": "last_release"}))
     assert warm["CascadeTrainer"].exec_properties["warm_start"] == "last_release"
 

@@ -1,4 +1,4 @@
-"""`lcron releases`: what each command prints and changes. The commands run in this process: they load no TensorFlow."""
+"""`lcron releases`: what each command prints and changes. The commands run in this process, as `ram://` is its own."""
 
 import json
 
@@ -15,8 +15,8 @@ STAGES = [Stage("retrieval", 200), Stage("ranking", 50)]
 
 
 @pytest.fixture
-def store(tmp_path):
-    return ReleaseStore(tmp_path / "serving")
+def store(base):
+    return ReleaseStore(base)
 
 
 @pytest.fixture
@@ -54,8 +54,13 @@ def run(store):
 
 def damage(store, version):
     file = store.model_path("ranking", version) / "saved_model.pb"
-    file.write_text("x")
+    rewrite(file, "x")
     return file
+
+
+def rewrite(file, text):
+    file.unlink()  # `ram://` would append to it
+    file.write_text(text)
 
 
 def test_list(run, store, versions):
@@ -74,7 +79,7 @@ def test_list(run, store, versions):
 
 def test_list_with_a_damaged_manifest_and_a_pin(run, store, versions):
     run("pin", versions[0], "--canary", versions[2])
-    store.manifest_path(versions[1]).write_text("{")
+    rewrite(store.manifest_path(versions[1]), "{")
     rows = [json.loads(line) for line in run("list", "--json").splitlines()]
     assert [(row["version"], row["served"]) for row in rows] == [
         (versions[2], "canary"),
@@ -165,3 +170,16 @@ def test_a_release_that_is_not_there(run, versions, arguments, message):
 def test_a_folder_without_releases(run, store, command):
     store.base.mkdir()
     assert run(command, code=1) == f"Error: There is no release in {store.base} yet\n"
+
+
+def test_a_path_that_tensorflow_does_not_know():
+    result = CliRunner().invoke(releases, ["list", "--base", "nosuch://bucket/serving"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: TensorFlow has no file system nosuch://, only file://, gs://, ram://")
+    assert "tensorflow-io==0.34.0 brings s3://, hdfs:// and others" in result.stderr
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    result = CliRunner().invoke(releases, ["list", "--base", str(tmp_path / "none")])
+    assert result.exit_code == 2
+    assert f"Directory '{tmp_path}/none' does not exist." in result.stderr

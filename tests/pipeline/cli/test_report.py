@@ -1,11 +1,11 @@
 import datetime
 import json
-from pathlib import Path
 
 import pytest
 
 from pipeline.cli.report import run_figures, run_report
 from pipeline.history import ComponentRun, PipelineRun
+from serving.release.files import AnyPath
 from serving.release.manifest import Manifest, Stage
 from trainer.evaluation.gate import Decision
 from trainer.evaluation.result import EvaluationResult
@@ -47,15 +47,15 @@ def run(tmp_path):
     return PipelineRun("demo", "run1", (evaluator, component("CascadePusher", version=7)), num_components=2)
 
 
-def write_release(base: Path, version: int) -> None:
+def write_release(base: AnyPath, version: int) -> None:
     manifest = Manifest(version, (Stage("retrieval", 20),), {"retrieval": {"saved_model.pb": "0" * 64}}, "2024-01-13")
     (base / "releases").mkdir(parents=True, exist_ok=True)
     (base / "releases" / f"{version}.json").write_text(manifest.to_json())
 
 
-def test_metrics_stand_beside_popularity_and_the_possible_best(run, tmp_path):
-    write_release(tmp_path, 7)
-    lines = run_report(run, serving_base=tmp_path, models=("retrieval", "cascade")).splitlines()
+def test_metrics_stand_beside_popularity_and_the_possible_best(run, base):
+    write_release(base, 7)
+    lines = run_report(run, serving_base=base, models=("retrieval", "cascade")).splitlines()
     headers = next(line for line in lines if line.startswith("end to end"))
     assert headers.split("  ")[0] == "end to end"
     assert "this release" in headers
@@ -64,7 +64,7 @@ def test_metrics_stand_beside_popularity_and_the_possible_best(run, tmp_path):
     assert "last release" not in headers
     assert next(line for line in lines if line.startswith("recall@10")).split()[1:] == ["0.5000", "0.2500", "0.9000"]
     assert "fate of the ground truth at 10: lost_in_retrieval 25.0%, delivered 75.0%" in lines
-    assert lines[-3:] == ["release 7:", f"  {tmp_path / 'retrieval' / '7'}", f"  {tmp_path / 'cascade' / '7'}"]
+    assert lines[-3:] == ["release 7:", f"  {base}/retrieval/7", f"  {base}/cascade/7"]
 
 
 @pytest.mark.parametrize(("newest", "words"), [(None, "is none;"), (9, "is 9;")])

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from serving.release.files import AnyPath
 from serving.release.manifest import Stage
 
 STAGES = [Stage("retrieval", 200), Stage("prerank", 100), Stage("ranking", 50)]
@@ -24,6 +25,17 @@ def write_models(tmp_path: Path) -> Callable[[str], dict[str, Path]]:
         return models
 
     return write
+
+
+@pytest.fixture
+def rewrite() -> Callable[[AnyPath, str], None]:
+    """Puts other content where a file is; `ram://` would append to it."""
+
+    def rewrite(file: AnyPath, text: str) -> None:
+        file.unlink(missing_ok=True)
+        file.write_text(text)
+
+    return rewrite
 
 
 @pytest.fixture

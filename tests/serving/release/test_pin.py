@@ -36,8 +36,8 @@ def test_damaged_json_is_refused(text, message):
         Pin.from_json(text, "pin.json")
 
 
-def test_pin_replace_and_unpin(tmp_path, write_models, stages):
-    store = ReleaseStore(tmp_path / "base")
+def test_pin_replace_and_unpin(base, write_models, stages):
+    store = ReleaseStore(base)
     first, second = (push(write_models(c), store.base, stages=stages).version for c in "ab")
     assert store.pin() is None
     assert pin_release(store.base, first, canary=second) == store.pin() == Pin(first, second)
@@ -46,8 +46,7 @@ def test_pin_replace_and_unpin(tmp_path, write_models, stages):
     assert [unpin_release(store.base), store.pin(), unpin_release(store.base)] == [True, None, False]
 
 
-def test_pinned_releases_are_kept(tmp_path, write_models, stages):
-    base = tmp_path / "base"
+def test_pinned_releases_are_kept(base, write_models, stages):
     versions = [push(write_models(c), base, stages=stages).version for c in "abc"]
     pin_release(base, versions[0], canary=versions[1])
     versions += [push(write_models(c), base, stages=stages).version for c in "defg"]
@@ -58,15 +57,15 @@ def test_pinned_releases_are_kept(tmp_path, write_models, stages):
     assert ReleaseStore(base).versions() == versions[-3:]
 
 
-def test_only_an_intact_release_is_pinned(tmp_path, write_models, stages):
-    store = ReleaseStore(tmp_path / "base")
+def test_only_an_intact_release_is_pinned(base, write_models, stages):
+    store = ReleaseStore(base)
     with pytest.raises(ReleaseError, match=f"There is no release in {store.base} yet"):
         pin_release(store.base, 5)
     with pytest.raises(ReleaseError, match=f"There is no release in {store.base} yet"):
         unpin_release(store.base)
     first, second = (push(write_models(c), store.base, stages=stages).version for c in "ab")
     pin_release(store.base, first)
-    with pytest.raises(ReleaseError, match=rf"No release 5 under .*base. Releases: \[{first}, {second}\]"):
+    with pytest.raises(ReleaseError, match=rf"No release 5 under {base}. Releases: \[{first}, {second}\]"):
         pin_release(store.base, first, canary=5)
     (store.model_path("prerank", second) / "saved_model.pb").unlink()
     with pytest.raises(ReleaseError, match=f"Release {second}: .*prerank/{second}/saved_model.pb is missing"):
@@ -74,10 +73,10 @@ def test_only_an_intact_release_is_pinned(tmp_path, write_models, stages):
     assert store.pin() == Pin(first)
 
 
-def test_a_damaged_pin_stops_a_push_before_it_changes_anything(tmp_path, write_models, stages):
-    store = ReleaseStore(tmp_path / "base")
+def test_a_damaged_pin_stops_a_push_before_it_changes_anything(base, write_models, stages, rewrite):
+    store = ReleaseStore(base)
     version = push(write_models("a"), store.base, stages=stages).version
-    store.pin_path.write_text("{")
+    rewrite(store.pin_path, "{")
     with pytest.raises(ReleaseError, match=f"{store.pin_path} is no pin: Expecting property name"):
         push(write_models("b"), store.base, stages=stages)
     assert store.versions() == [version]

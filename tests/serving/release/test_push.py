@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from serving.release import files
 from serving.release.manifest import ReleaseError, Stage
 from serving.release.push import push
 from serving.release.store import ReleaseStore
@@ -19,11 +20,11 @@ def folders(base):
     return {name: {int(path.name) for path in (base / name).iterdir()} for name in names}
 
 
-def test_a_push_writes_all_models_under_one_version(tmp_path, write_models, stages):
+def test_a_push_writes_all_models_under_one_version(base, write_models, stages):
     before_s = int(time.time())
     manifest = push(
         write_models("a"),
-        tmp_path / "base",
+        base,
         stages=stages,
         metrics={"recall@100": 1},
         schema={"request": [{"name": "tab"}]},
@@ -32,57 +33,61 @@ def test_a_push_writes_all_models_under_one_version(tmp_path, write_models, stag
         lock_hash="def",
     )
     assert before_s <= manifest.version <= time.time()
-    assert folders(tmp_path / "base") == {name: {manifest.version} for name in MODELS}
-    store = ReleaseStore(tmp_path / "base")
+    assert folders(base) == {name: {manifest.version} for name in MODELS}
+    store = ReleaseStore(base)
     assert store.verify(manifest.version) == store.latest() == manifest
     assert (manifest.metrics, manifest.data_span) == ({"recall@100": 1.0}, ("2022-04-09", "2022-04-28"))
     assert (manifest.git_commit, manifest.lock_hash) == ("abc", "def")
     assert (manifest.schema, manifest.rollback_of) == ({"request": [{"name": "tab"}]}, None)
     pushed = store.model_path("ranking", manifest.version) / "variables" / "variables.index"
     assert pushed.read_text() == "ranking index a"
-    assert (store.model_path("ranking", manifest.version) / "assets").is_dir()
 
 
-def test_versions_grow_even_within_a_second(tmp_path, write_models, stages):
-    versions = [push(write_models(c), tmp_path / "base", stages=stages).version for c in "abc"]
+def test_empty_folders_of_a_model_are_copied_to_a_folder(tmp_path, write_models, stages):
+    version = push(write_models("a"), tmp_path / "base", stages=stages).version
+    assert (tmp_path / "base" / "ranking" / str(version) / "assets").is_dir()
+
+
+def test_versions_grow_even_within_a_second(base, write_models, stages):
+    versions = [push(write_models(c), base, stages=stages).version for c in "abc"]
     assert versions == sorted(set(versions))
 
 
-def test_a_version_is_higher_than_any_folder(tmp_path, write_models, stages):
-    (tmp_path / "base" / "ranking" / "99999999999").mkdir(parents=True)
-    assert push(write_models("a"), tmp_path / "base", stages=stages).version == 100000000000
+def test_a_version_is_higher_than_any_folder(base, write_models, stages):
+    (base / "ranking" / "99999999999").mkdir(parents=True)
+    assert push(write_models("a"), base, stages=stages).version == 100000000000
 
 
-def test_the_same_models_are_not_pushed_twice(tmp_path, write_models, stages):
-    first = push(write_models("a"), tmp_path / "base", stages=stages)
-    assert push(write_models("a"), tmp_path / "base", stages=stages, metrics={"new": 1.0}) == first
-    assert folders(tmp_path / "base") == {name: {first.version} for name in MODELS}
-    second = push(write_models("b"), tmp_path / "base", stages=stages)
-    assert push(write_models("a"), tmp_path / "base", stages=stages).version > second.version
+def test_the_same_models_are_not_pushed_twice(base, write_models, stages):
+    first = push(write_models("a"), base, stages=stages)
+    assert push(write_models("a"), base, stages=stages, metrics={"new": 1.0}) == first
+    assert folders(base) == {name: {first.version} for name in MODELS}
+    second = push(write_models("b"), base, stages=stages)
+    assert push(write_models("a"), base, stages=stages).version > second.version
 
 
-def test_the_same_models_are_pushed_again_if_the_release_was_damaged(tmp_path, write_models, stages):
-    first = push(write_models("a"), tmp_path / "base", stages=stages)
-    (tmp_path / "base" / "ranking" / str(first.version) / "saved_model.pb").unlink()
-    assert push(write_models("a"), tmp_path / "base", stages=stages).version > first.version
+def test_the_same_models_are_pushed_again_if_the_release_was_damaged(base, write_models, stages):
+    first = push(write_models("a"), base, stages=stages)
+    (base / "ranking" / str(first.version) / "saved_model.pb").unlink()
+    assert push(write_models("a"), base, stages=stages).version > first.version
 
 
-def test_a_damaged_newest_manifest_does_not_stop_a_push(tmp_path, write_models, stages):
-    first, second = (push(write_models(c), tmp_path / "base", stages=stages).version for c in "ab")
-    store = ReleaseStore(tmp_path / "base")
-    store.manifest_path(second).write_text("{")
-    third = push(write_models("b"), tmp_path / "base", stages=stages).version
+def test_a_damaged_newest_manifest_does_not_stop_a_push(base, write_models, stages, rewrite):
+    first, second = (push(write_models(c), base, stages=stages).version for c in "ab")
+    store = ReleaseStore(base)
+    rewrite(store.manifest_path(second), "{")
+    third = push(write_models("b"), base, stages=stages).version
     assert third > second
     assert store.verify(third).version == third
     assert store.versions() == [first, second, third]
 
 
-def test_the_last_releases_are_kept(tmp_path, write_models, stages):
-    versions = [push(write_models(c), tmp_path / "base", stages=stages).version for c in "abcd"]
-    assert ReleaseStore(tmp_path / "base").versions() == versions[1:]
-    assert folders(tmp_path / "base") == {name: set(versions[1:]) for name in MODELS}
-    last = push(write_models("e"), tmp_path / "base", stages=stages, num_releases_kept=2).version
-    assert ReleaseStore(tmp_path / "base").versions() == [versions[-1], last]
+def test_the_last_releases_are_kept(base, write_models, stages):
+    versions = [push(write_models(c), base, stages=stages).version for c in "abcd"]
+    assert ReleaseStore(base).versions() == versions[1:]
+    assert folders(base) == {name: set(versions[1:]) for name in MODELS}
+    last = push(write_models("e"), base, stages=stages, num_releases_kept=2).version
+    assert ReleaseStore(base).versions() == [versions[-1], last]
 
 
 @pytest.mark.parametrize(
@@ -97,27 +102,41 @@ def test_the_last_releases_are_kept(tmp_path, write_models, stages):
         ({"num_releases_kept": 1}, "`num_releases_kept` must be at least 2. Received: num_releases_kept=1"),
     ],
 )
-def test_arguments_that_make_no_release(tmp_path, write_models, stages, change, message):
+def test_arguments_that_make_no_release(base, write_models, stages, change, message):
     with pytest.raises(ReleaseError, match=message):
-        push(write_models("a"), tmp_path / "base", **({"stages": stages} | change))
-    assert not list((tmp_path / "base").glob("*")) or folders(tmp_path / "base") == {}
+        push(write_models("a"), base, **({"stages": stages} | change))
+    assert not base.exists() or folders(base) == {}
 
 
-def test_a_model_that_is_no_saved_model(tmp_path, write_models, stages):
+def test_a_copy_that_is_not_its_source_is_not_pushed(base, write_models, stages, monkeypatch):
+    models = write_models("a")
+    copy_tree = files.copy_tree
+
+    def copy_tree_slowly(source, target):
+        (models["ranking"] / "saved_model.pb").write_text("retrained meanwhile")
+        copy_tree(source, target)
+
+    monkeypatch.setattr(files, "copy_tree", copy_tree_slowly)
+    with pytest.raises(ReleaseError, match=r"\.tmp-[0-9]+/ranking must be a copy of .*/ranking, which changed"):
+        push(models, base, stages=stages)
+    assert (ReleaseStore(base).versions(), folders(base)) == ([], {})
+
+
+def test_a_model_that_is_no_saved_model(base, write_models, stages):
     models = write_models("a")
     (models["prerank"] / "saved_model.pb").unlink()
     with pytest.raises(ReleaseError, match=r"Model 'prerank' must be a SavedModel, but there is no .*saved_model.pb"):
-        push(models, tmp_path / "base", stages=stages)
+        push(models, base, stages=stages)
     with pytest.raises(ReleaseError, match="'releases' cannot be the name of a model's folder"):
-        push(write_models("b") | {"releases": models["ranking"]}, tmp_path / "base", stages=stages)
+        push(write_models("b") | {"releases": models["ranking"]}, base, stages=stages)
 
 
-def test_verify_names_the_damage(tmp_path, write_models, stages):
-    store = ReleaseStore(tmp_path / "base")
-    version = push(write_models("a"), tmp_path / "base", stages=stages).version
+def test_verify_names_the_damage(base, write_models, stages, rewrite):
+    store = ReleaseStore(base)
+    version = push(write_models("a"), base, stages=stages).version
     file = store.model_path("prerank", version) / "saved_model.pb"
     content = file.read_text()
-    file.write_text("x")
+    rewrite(file, "x")
     sums = [hashlib.sha256(text.encode()).hexdigest() for text in (content, "x")]
     message = f"Release {version}: {file} does not match its checksum: expected SHA-256 {sums[0]}, found {sums[1]}"
     with pytest.raises(ReleaseError) as caught:
@@ -128,21 +147,22 @@ def test_verify_names_the_damage(tmp_path, write_models, stages):
         store.verify(version)
     file.write_text(content)
     assert store.verify(version).version == version
-    extra = file.with_name("more.pb")
+    extra = file.parent / "more.pb"
     extra.write_text("")
     with pytest.raises(ReleaseError, match=f"Release {version}: {extra} is not in the manifest"):
         store.verify(version)
-    with pytest.raises(ReleaseError, match=rf"No release 5 under .*base. Releases: \[{version}\]"):
+    with pytest.raises(ReleaseError, match=rf"No release 5 under {base}. Releases: \[{version}\]"):
         store.read(5)
 
 
-def test_a_store_without_releases(tmp_path):
-    assert ReleaseStore(tmp_path / "nothing").versions() == []
-    assert ReleaseStore(tmp_path / "nothing").latest() is None
+def test_a_store_without_releases(base):
+    assert ReleaseStore(base).versions() == []
+    assert ReleaseStore(base).latest() is None
 
 
 PUSHER = """
 import sys
+from serving.release import files
 from serving.release.manifest import Stage
 from serving.release.push import push
 models = dict(pair.split("=") for pair in sys.argv[3:])

@@ -14,8 +14,8 @@ from serving.server.release_server import label_watcher, release_server
 STAGES = [Stage("retrieval", 6), Stage("ranking", 4)]
 
 
-def test_no_request_fails_and_none_mixes_releases(tmp_path, cascade_models):
-    first = push(cascade_models(1), tmp_path, stages=STAGES).version
+def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite):
+    first = push(cascade_models(1), base, stages=STAGES).version
     scores = {first: 100.0}  # ranking's best score says which release it is of
     answers, done = [], threading.Event()
 
@@ -27,10 +27,10 @@ def test_no_request_fails_and_none_mixes_releases(tmp_path, cascade_models):
             time.sleep(0.01)
 
     with (
-        release_server(tmp_path, port=0, poll_interval_s=0.05) as server,
+        release_server(base, port=0, poll_interval_s=0.05) as server,
         RecommenderClient(server.target, ClientConfig(STAGES, deadline_s=20)) as client,
     ):
-        watcher = label_watcher(server, tmp_path, 0.05)
+        watcher = label_watcher(server, base, 0.05)
         watcher.start()
 
         def ask():
@@ -41,22 +41,22 @@ def test_no_request_fails_and_none_mixes_releases(tmp_path, cascade_models):
         asker.start()
         try:
             wait_for(first)
-            second = push(cascade_models(2), tmp_path, stages=STAGES).version
+            second = push(cascade_models(2), base, stages=STAGES).version
             scores[second] = 200.0
             wait_for(second)
-            back = rollback(first, tmp_path).version
+            back = rollback(first, base).version
             scores[back] = 100.0
             wait_for(back)
-            pin_release(tmp_path, second)  # to an older one, which stays through two pushes
+            pin_release(base, second)  # to an older one, which stays through two pushes
             wait_for(second)
-            third = push(cascade_models(3), tmp_path, stages=STAGES).version
-            fourth = push(cascade_models(4), tmp_path, stages=STAGES).version
+            third = push(cascade_models(3), base, stages=STAGES).version
+            fourth = push(cascade_models(4), base, stages=STAGES).version
             scores |= {third: 300.0, fourth: 400.0}
-            (ReleaseStore(tmp_path).model_path("ranking", fourth) / "saved_model.pb").write_bytes(b"damaged")
+            rewrite(ReleaseStore(base).model_path("ranking", fourth) / "saved_model.pb", "damaged")
             num_answers = len(answers)
             time.sleep(0.3)
             assert {answer.release for answer in answers[num_answers:]} == {second}
-            unpin_release(tmp_path)
+            unpin_release(base)
             wait_for(third)
         finally:
             done.set()

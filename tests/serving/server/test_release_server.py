@@ -16,11 +16,13 @@ from google.protobuf import text_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from serving.release.files import copy_tree
 from serving.release.manifest import Stage
 from serving.release.pin_release import pin_release, unpin_release
 from serving.release.push import push
 from serving.release.rollback import rollback
 from serving.release.serving_config import serving_config
+from serving.release.store import ReleaseStore
 from serving.server.release_server import label_watcher, release_server
 from serving.server.server import ServeError
 
@@ -43,9 +45,9 @@ def test_serving_config_keeps_two_versions_and_loads_retrieval_last():
     assert models == [(n, f"/srv/models/{n}", "tensorflow", 2) for n in ("ranking", "cascade", "retrieval")]
 
 
-def test_serves_the_two_newest_releases(tmp_path, cascade_models):
-    versions = [push(cascade_models(n), tmp_path, stages=STAGES).version for n in (1, 2, 3)]
-    with release_server(tmp_path, port=0) as server:
+def test_serves_the_two_newest_releases(base, cascade_models):
+    versions = [push(cascade_models(n), base, stages=STAGES).version for n in (1, 2, 3)]
+    with release_server(base, port=0) as server:
         for name in ("retrieval", "ranking", "cascade"):
             assert server.available_versions(name)[0] == versions[2]
             while server.available_versions(name) != [versions[2], versions[1]]:
@@ -103,7 +105,7 @@ def test_the_newest_release_lacks_a_model(tmp_path, cascade_models):
     server = release_server(tmp_path, port=0, start_timeout_s=1.0)
     folder = tmp_path / "ranking" / str(version)
     shutil.rmtree(folder)
-    with pytest.raises(ServeError, match=r"1 servable\(s\) did not become available: ranking \(no version found\)"):
+    with pytest.raises(ServeError, match=r"servable\(s\) did not become available: ranking \(no version found\)"):
         server.start()
     with pytest.raises(ServeError, match=f"Release {version}: {folder}/.* is missing"):
         release_server(tmp_path, port=0)
@@ -148,18 +150,18 @@ def test_a_damaged_release_is_never_served(tmp_path, cascade_models):
         wait_for(lambda: [server.available_versions(name) for name in NAMES] == [[third, first]] * 3)
 
 
-def test_follows_a_rollback(tmp_path, cascade_models):
-    first, second = (push(cascade_models(n), tmp_path, stages=STAGES).version for n in (1, 2))
-    with release_server(tmp_path, port=0, poll_interval_s=0.02) as server:
-        third = rollback(first, tmp_path).version
+def test_follows_a_rollback(base, cascade_models):
+    first, second = (push(cascade_models(n), base, stages=STAGES).version for n in (1, 2))
+    with release_server(base, port=0, poll_interval_s=0.02) as server:
+        third = rollback(first, base).version
         wait_for(lambda: [server.available_versions(name) for name in NAMES] == [[third, second]] * 3)
 
 
-def test_follows_the_pin_and_its_labels(tmp_path, cascade_models, stubs_of):
-    versions = [push(cascade_models(n), tmp_path, stages=STAGES).version for n in (1, 2, 3)]
-    pin_release(tmp_path, versions[0])
-    with release_server(tmp_path, port=0, poll_interval_s=0.02) as server:
-        watcher = label_watcher(server, tmp_path, 0.02)
+def test_follows_the_pin_and_its_labels(base, cascade_models, stubs_of):
+    versions = [push(cascade_models(n), base, stages=STAGES).version for n in (1, 2, 3)]
+    pin_release(base, versions[0])
+    with release_server(base, port=0, poll_interval_s=0.02) as server:
+        watcher = label_watcher(server, base, 0.02)
         watcher.start()
         stubs = stubs_of(server.target)
 
@@ -178,12 +180,12 @@ def test_follows_the_pin_and_its_labels(tmp_path, cascade_models, stubs_of):
         unknown = grpc.StatusCode.INVALID_ARGUMENT
         try:
             assert answers() == ([[versions[0]]] * 3, versions[0], unknown)
-            pin_release(tmp_path, versions[0], canary=versions[2])
+            pin_release(base, versions[0], canary=versions[2])
             both = [[versions[2], versions[0]]] * 3
             wait_for(lambda: answers() == (both, versions[0], versions[2]))
-            pin_release(tmp_path, versions[2])
+            pin_release(base, versions[2])
             wait_for(lambda: answers() == ([[versions[2]]] * 3, versions[2], unknown))
-            unpin_release(tmp_path)
+            unpin_release(base)
             wait_for(lambda: answers() == ([versions[:0:-1]] * 3, unknown, unknown))
         finally:
             watcher.stop()
@@ -217,12 +219,33 @@ def test_serves_until_sigterm_and_says_so(tmp_path, cascade_models):
         server.wait()
 
 
-def test_nothing_to_serve(tmp_path):
-    with pytest.raises(ServeError, match=f"There is no release folder {tmp_path}/none"):
-        release_server(tmp_path / "none")
-    with pytest.raises(ServeError, match=f"There is no release in {tmp_path} yet"):
-        release_server(tmp_path)
-    (tmp_path / "releases").mkdir()
-    (tmp_path / "releases" / "5.json").write_text("{}")
+def test_a_version_is_served_once_it_has_its_manifest(base, cascade_models):
+    first = push(cascade_models(1), base, stages=STAGES).version
+    elsewhere = ReleaseStore(base.parent / "elsewhere")
+    (elsewhere.base / "ranking" / str(first)).mkdir(parents=True)  # so that the second is higher
+    second = push(cascade_models(2), elsewhere.base, stages=STAGES).version
+    with release_server(base, port=0, poll_interval_s=0.02) as server:
+        for name in NAMES:
+            copy_tree(elsewhere.model_path(name, second), base / name / str(second))
+        end_s = time.monotonic() + 0.5
+        while time.monotonic() < end_s:
+            assert [server.available_versions(name) for name in NAMES] == [[first]] * 3
+            time.sleep(0.02)
+        ReleaseStore(base).manifest_path(second).write_text(elsewhere.read(second).to_json())
+        wait_for(lambda: [server.available_versions(name) for name in NAMES] == [[second, first]] * 3)
+
+
+def test_nothing_to_serve(base):
+    with pytest.raises(ServeError, match=f"There is no release folder {base}/none"):
+        release_server(base / "none")
+    (base / "releases").mkdir(parents=True)
+    with pytest.raises(ServeError, match=f"There is no release in {base} yet"):
+        release_server(base)
+    (base / "releases" / "5.json").write_text("{}")
     with pytest.raises(ServeError, match=r"releases/5.json is no release manifest: missing value for field"):
-        release_server(tmp_path)
+        release_server(base)
+
+
+def test_a_path_that_tensorflow_does_not_know():
+    with pytest.raises(ServeError, match=r"TensorFlow has no file system nosuch://, only file://, gs://, ram://"):
+        release_server("nosuch://bucket/serving")
