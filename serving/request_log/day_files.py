@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from serving.request_log.log_file import SUFFIX, LogFile
+from serving.request_log.log_file import SUFFIX, LogFile, remove_abandoned
 
 _logger = logging.getLogger(__name__)
 
@@ -39,6 +39,10 @@ class DayFiles:
         self._count = count
         self._open: dict[str, LogFile] = {}  # the longest open first
         self._total_bytes = self._measure()
+        try:
+            remove_abandoned(folder)
+        except OSError as error:
+            _logger.warning("Request log %s: what killed processes left is not cleared away: %s", folder, error)
 
     def write(self, day: str, example: bytes) -> None:
         """Adds a record to the file of a day."""

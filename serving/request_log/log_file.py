@@ -1,5 +1,7 @@
 """One file of the request log, which appears whole."""
 
+import contextlib
+import fcntl
 import time
 import uuid
 from pathlib import Path
@@ -10,10 +12,11 @@ from serving.release.durable import rename, sync_file
 
 SUFFIX = ".tfrecord.gz"
 _PARTIAL_SUFFIX = ".partial"
+_ABANDONED_AFTER_S = 86_400.0
 
 
 class LogFile:
-    """A gzipped TFRecord file under a temporary name until it is published.
+    """A gzipped TFRecord file under a temporary name until it is published; it is locked that long.
 
     Args:
       folder: of the day; made if it is not there.
@@ -25,6 +28,9 @@ class LogFile:
         name = f"{time.time_ns() // 1_000_000}-{uuid.uuid4().hex[:12]}{SUFFIX}"
         self._path = folder / name
         self._partial = folder / f".{name}{_PARTIAL_SUFFIX}"
+        self._lock = open(self._partial, "wb")  # noqa: SIM115
+        with contextlib.suppress(OSError):  # where the file system has no locks
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._writer = tf.io.TFRecordWriter(str(self._partial), "GZIP")
         self.opened_s = time.monotonic()
         self.num_records = 0
@@ -55,8 +61,37 @@ class LogFile:
             raise OSError(error.message) from error
         sync_file(self._partial)
         rename(self._partial, self._path)
+        self._lock.close()
         return self._path.stat().st_size
 
     def discard(self) -> None:
         """Removes the file."""
         self._partial.unlink(missing_ok=True)
+        self._lock.close()
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Removes what killed processes left of their files in the folders of the days.
+
+    That is what nobody has locked, since the lock went with the process, and nobody has written to for a day: a mount
+    may keep the locks of another machine to itself.
+
+    Args:
+      folder: of the log.
+
+    Raises:
+      OSError: a file cannot be removed.
+    """
+    for path in folder.glob(f"*/.*{SUFFIX}{_PARTIAL_SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError):  # another process was there first
+            if time.time() - path.stat().st_mtime >= _ABANDONED_AFTER_S:
+                _remove_unlocked(path)
+
+
+def _remove_unlocked(path: Path) -> None:
+    with open(path, "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return
+        path.unlink()

@@ -1,4 +1,7 @@
 import logging
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -128,6 +131,56 @@ def test_files_appear_by_age(tmp_path):
         log.record(served())
         _wait_until(lambda: files(tmp_path))
         assert len(examples(tmp_path)) == 1
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from serving.request_log.log_file import LogFile
+file = LogFile(Path(sys.argv[1]) / "2024-01-13")
+file.write(b"lost")
+print("open", flush=True)
+time.sleep(60)
+"""
+
+
+def two_days_old(folder: Path) -> Path:
+    """Returns the one partial file in a folder, which was written to two days ago."""
+    (partial,) = folder.glob("*/.*.partial")
+    os.utime(partial, (time.time() - 2 * 86_400,) * 2)
+    return partial
+
+
+def test_what_a_killed_process_left_goes_after_a_day(tmp_path):
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert writer.stdout.readline() == "open\n"
+        two_days_old(tmp_path)
+        with RequestLog(tmp_path) as log:
+            log.record(served())
+        assert len(list(tmp_path.glob("*/.*.partial"))) == 1  # a living process has it
+    finally:
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+    (partial,) = tmp_path.glob("*/.*.partial")
+    os.utime(partial)
+    RequestLog(tmp_path).close()
+    assert partial.exists()  # it may be that of another machine
+    two_days_old(tmp_path)
+    RequestLog(tmp_path).close()
+    assert not partial.exists()
+    assert len(examples(tmp_path)) == 1
+
+
+def test_an_old_file_that_is_open_is_published(tmp_path):
+    with RequestLog(tmp_path) as log:
+        log.record(served())
+        _wait_until(lambda: list(tmp_path.glob("*/.*.partial")))
+        two_days_old(tmp_path)
+        RequestLog(tmp_path).close()
+    assert log.counts.written == len(examples(tmp_path)) == 1
+    assert list(tmp_path.glob("*/.*")) == []
 
 
 def test_nothing_is_taken_above_the_total_size(tmp_path):
