@@ -11,7 +11,7 @@ from typing import Any, cast
 import click
 import tabulate
 
-from benchmarks.options import choose
+from benchmarks.options import choose, numbers
 from pipeline.benchmark.provenance import provenance
 
 KINDS = ("exact", "ivf", "scann")
@@ -25,12 +25,19 @@ _REPEATS = 15
 @click.option("--width", type=click.IntRange(1), default=64, show_default=True, help="Entries of a vector.")
 @click.option("--users", "num_users", type=click.IntRange(32), default=256, show_default=True)
 @click.option("--kinds", default=",".join(KINDS), show_default=True, help="Comma-separated.")
-@click.option("--probes", default="16,32,64,128,256", show_default=True, help="Leaves to search, comma-separated.")
+@click.option("--probes", default="16,32,64,128,256", show_default=True, callback=numbers, help="Leaves to search.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Picture to write, recall over time.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object, the last line.")
 def main(
-    num_items: int, width: int, num_users: int, kinds: str, probes: str, seed: int, out: Path | None, as_json: bool
+    num_items: int,
+    width: int,
+    num_users: int,
+    kinds: str,
+    probes: list[int],
+    seed: int,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Search made-up vectors for the best 100 items of 1 and of 32 requests.
 
@@ -39,9 +46,8 @@ def main(
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    numbers = [int(number) for number in choose(probes, [str(number) for number in range(1, 100_001)], "--probes")]
     source = provenance("python -m benchmarks.index", str(seed))
-    figures = _measure(num_items, width, num_users, choose(kinds, KINDS, "--kinds"), numbers, seed)
+    figures = _measure(num_items, width, num_users, choose(kinds, KINDS, "--kinds"), probes, seed)
     click.echo(tabulate.tabulate(source.items(), tablefmt="plain"))
     click.echo()
     columns = ["index", "leaves", "recall@10", "recall@100", *(f"ms for {size}" for size in _BATCHES), "build s"]
@@ -74,7 +80,7 @@ def _measure(
     from trainer.index.exact_search import ExactSearch
     from trainer.index.item_filters import ItemFilters
     from trainer.index.recall import index_recall
-    from trainer.index.wanted import Wanted
+    from trainer.index.search_query import SearchQuery
     from trainer.item_table import ItemTable
 
     items, users = _vectors(num_items, width, num_users, np.random.default_rng(seed))
@@ -89,7 +95,7 @@ def _measure(
 
         def found(users: tf.Tensor, num_probed: tf.Tensor, search: Any = search) -> tf.Tensor:
             no_exclusions = tf.zeros([tf.shape(users)[0], 0], tf.int32)
-            return search.search(users, Wanted(_K, no_exclusions, num_probed_leaves=num_probed))[0]
+            return search.search(users, SearchQuery(_K, no_exclusions, num_probed_leaves=num_probed))[0]
 
         function = tf.function(found, reduce_retracing=True)
         for number in probes if kind != "exact" else [0]:

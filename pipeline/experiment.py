@@ -14,7 +14,7 @@ from trainer.config import TrainerConfig
 from trainer.config_json import from_json, to_json
 from trainer.config_overrides import override
 from trainer.evaluation.config import EvaluationConfig
-from trainer.features import FeatureSpec
+from trainer.features import Categorical, FeatureSpec
 from trainer.tuning.config import TuningConfig
 
 
@@ -117,6 +117,13 @@ class ExperimentConfig:
                 raise ValueError(
                     f"`adapter.options.{name}` and `features.{name}` must be equal. Received: {given!r}, {declared!r}"
                 )
+        categorical = {feature.name for feature in self.features.item if isinstance(feature, Categorical)}
+        unknown = [name for name in self.trainer.index.filters if name not in categorical]
+        if unknown:
+            raise ValueError(
+                f"`trainer.index.filters` must be categorical in `features.item`, of {sorted(categorical)}. "
+                f"Received: {unknown}"
+            )
         known = {feature.name for feature in self.features.request}
         unknown = [name for name in self.evaluation.slices.request_features if name not in known]
         if unknown:

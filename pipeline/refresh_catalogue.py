@@ -45,7 +45,7 @@ def refresh_catalogue(store: ReleaseStore, version: int, adapter: Adapter, min_k
             data_span=manifest.data_span,
             git_commit=manifest.git_commit,
             lock_hash=manifest.lock_hash,
-            index={**(manifest.index or {}), **refreshed.index_recall},
+            index=refreshed.index,
             refresh_of=version,
         )
     return pushed, refreshed

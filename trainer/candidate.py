@@ -48,16 +48,16 @@ class CandidateManifest:
       config: the training run.
       features: the features of the data set.
       record: what came of the training run.
-      index_recall: by `"recall@<k>"`, the share of the exact search's answer that the index finds.
       tensorflow_version: that wrote the models.
+      index_recall: by `"recall@<k>"`, the share of the exact search's answer that the index finds.
     """
 
     stages: tuple[CandidateStage, ...]
     config: TrainerConfig
     features: FeatureSpec
     record: TrainingRecord
-    index_recall: dict[str, float]
     tensorflow_version: str
+    index_recall: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _write(
     stages = (
         CandidateStage(stage.name, stage.tower, stage.capacity, stage.list_capacity) for stage in model.config.stages
     )
-    manifest = CandidateManifest(tuple(stages), model.config, model.features, record, index_recall, tf.__version__)
+    manifest = CandidateManifest(tuple(stages), model.config, model.features, record, tf.__version__, index_recall)
     _write_text(os.path.join(folder, MANIFEST), to_json(manifest))
 
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 RawType = Literal["string", "int64", "float"]
 
+_RESERVED = ("filter_", "num_probed_leaves")
+
 
 @dataclasses.dataclass(frozen=True)
 class Categorical:
@@ -156,6 +158,12 @@ class FeatureSpec:
     def __post_init__(self) -> None:
         for group in (self.request, self.item, self.history):
             _check_unique([feature.name for feature in group])
+        for feature in self.request:
+            if feature.name.startswith(_RESERVED):
+                raise ValueError(
+                    f"`name` of a request feature must not start with {' or '.join(map(repr, _RESERVED))}, which "
+                    f"requests ask the index with. Received: name={feature.name!r}"
+                )
         for name in ("history_size", "list_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1. Received: {name}={getattr(self, name)}")

@@ -1,4 +1,4 @@
-"""From parsed examples to the weights of the best epoch."""
+"""From parsed examples to the weights of the epoch that is kept."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class TrainedModel:
     """What came of a run.
 
     Args:
-      model: with the weights of the best epoch, in float32 on one device.
+      model: with the weights of the epoch that is kept, in float32 on one device.
       best_epoch: counts from 1.
       best_value: `BEST_METRIC` after it.
       state: where the run stood at its end.

@@ -15,12 +15,13 @@ from trainer.config import TrainerConfig
 from trainer.distribution.strategy import open_strategy
 from trainer.distribution.workers import Workers
 from trainer.features import FeatureSpec
+from trainer.index.build import check_available
+from trainer.input import Requests
 from trainer.monitoring.monitoring import Monitoring
 from trainer.monitoring.projector import write_projector
 from trainer.refresh.material import RefreshMaterial
-from trainer.request_batch import empty_batch
 from trainer.train_model import BEST_METRIC, train_model, training_batches
-from trainer.training_data import read_training_data
+from trainer.training_data import TrainingData, read_training_data
 from trainer.training_record import TrainingRecord
 from trainer.warm_start import warm_start_files
 
@@ -86,6 +87,7 @@ def train(
       PackedRequestsError: the packed requests could not be written.
     """
     report = report or (lambda line: None)
+    check_available(config.index)
     strategy = open_strategy(config)
     is_chief = Workers(strategy).is_chief
     data = read_training_data(
@@ -165,10 +167,7 @@ def train(
             request_transform_dir=request_transform_dir,
             catalogue_transform_dir=catalogue_transform_dir,
             item_ids=data.item_table.item_ids,
-            requests={
-                name: data.eval_requests[name][:_NUM_SAMPLE_REQUESTS]
-                for name in empty_batch(features, data.request_features)
-            },
+            requests=_sample(data),
         ),
         vocabularies=data.vocabularies,
         record=record,
@@ -177,3 +176,11 @@ def train(
     if store is not None:
         store.clear()
     return record
+
+
+def _sample(data: TrainingData) -> Requests:
+    """The request part of some requests from all over the evaluation split."""
+    rows = np.linspace(0, data.num_eval_requests - 1, _NUM_SAMPLE_REQUESTS).astype(int)
+    names = [feature.name for feature in data.request_features]
+    names += [name for name in data.eval_requests if name.startswith("history_")]
+    return {name: data.eval_requests[name][np.unique(rows)] for name in names}

@@ -21,7 +21,7 @@ WARM_START = os.path.join("assets.extra", "warm_start")
 Vocabularies = Mapping[str, Sequence[bytes]]
 """The ids that the rows of embedding tables stand for, by table, such as `"request/user_id"`."""
 
-_ITEM_ID = "item/item_id"
+ITEM_ID = "item/item_id"
 _UNKNOWN = b""  # stands for the row of everything unknown; no id is empty
 _NETWORK = "network/"
 _LOSS = "cascade"  # no stage has this name
@@ -54,7 +54,7 @@ def write_warm_start(cascade_dir: str, model: CascadeModel, vocabularies: Vocabu
       vocabularies: of all categorical features.
     """
     folder = os.path.join(cascade_dir, WARM_START)
-    ids = {**vocabularies, _ITEM_ID: model.item_table.item_ids}
+    ids = {**vocabularies, ITEM_ID: model.item_table.item_ids}
     parameters = dict(_parameters(model))
     tf.io.gfile.makedirs(folder)
     for number, vocabulary in enumerate(ids.values()):
@@ -116,20 +116,20 @@ def warm_start(
         old_inputs = index["inputs"]
     except (tf.errors.OpError, ValueError, KeyError) as error:
         raise ValueError(f"The warm start in {folder} cannot be read: {error}") from error
-    ids = {**vocabularies, _ITEM_ID: model.item_table.item_ids}
+    ids = {**vocabularies, ITEM_ID: model.item_table.item_ids}
     new_rows = {name: _rows(name, vocabulary) for name, vocabulary in ids.items()}
     new_inputs = _inputs(model)
     tables, kept, initialized = [], [], []
     for name, variable in _parameters(model):
         part, _, of_part = name.partition("/")
-        table = _ITEM_ID if of_part.startswith(f"{_ITEM_ID}/") else of_part
+        table = ITEM_ID if of_part.startswith(f"{ITEM_ID}/") else of_part
         old = None
         if name in numbers and (old_inputs.get(part) == new_inputs[part] or not of_part.startswith(_NETWORK)):
             old = reader.get_tensor(f"{_PARAMETERS}/{numbers[name]}/.ATTRIBUTES/VARIABLE_VALUE")
         if table in new_rows:
             is_usable = old is not None and old.shape[1:] == variable.shape[1:]
             rows = old_rows.get(table, {}) if is_usable else {}
-            takes_mean = new_items == "mean" and table == _ITEM_ID
+            takes_mean = new_items == "mean" and table == ITEM_ID
             tables.append(_take_rows(name, variable, old, rows, new_rows[table], takes_mean=takes_mean))
         elif old is not None and old.shape == variable.shape and table not in old_rows:  # else its rows were ids
             variable.assign(old)
@@ -163,7 +163,7 @@ def _take_rows(
 
 def _rows(name: str, ids: Sequence[bytes]) -> dict[bytes, int]:
     """The row of each id. Unknown items have the first row of their table, other unknown values the last."""
-    if name == _ITEM_ID:
+    if name == ITEM_ID:
         return {key: row for row, key in enumerate([_UNKNOWN, *ids])}
     return {key: row for row, key in enumerate([*ids, _UNKNOWN])}
 
@@ -184,9 +184,9 @@ def _parameters(model: CascadeModel) -> Iterator[tuple[str, tf.Variable]]:
 
 
 def _tables(stage: Tower) -> Iterator[tuple[str, tf.Variable]]:
-    yield _ITEM_ID, stage.item_encoder.item_embedding.embeddings
+    yield ITEM_ID, stage.item_encoder.item_embedding.embeddings
     for name, layer in stage.item_tables.items():
-        yield f"{_ITEM_ID}/{name}", layer.embeddings
+        yield f"{ITEM_ID}/{name}", layer.embeddings
     names = [f"request/{feature.name}" for feature in stage.request_features]
     names += [f"item/{feature.name}" for feature in stage.item_features]
     names += [f"history/{feature.name}" for feature in stage.history_features]

@@ -21,6 +21,7 @@ CATALOGUE = "catalogue"
 _MAX_SHARDS = 16
 _NEEDED = {"request_id": str, "user_id": str, "request_time_ms": int, "num_stages": int}
 _NOT_FOR_TRAINING = ("num_stages", "release", "fallback", "candidate_item_id", "candidate_stage", "candidate_rank")
+_OF_THE_SEARCH = ("num_probed_leaves", "filter_")  # what a request asked of the index, by prefix
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,11 @@ class RequestLogAdapter:
                     continue
                 if request.get("fallback") == [1]:
                     count("request_answered_by_fallback", 1)
-                features = {name: values for name, values in request.items() if name not in _NOT_FOR_TRAINING}
+                features = {
+                    name: values
+                    for name, values in request.items()
+                    if name not in _NOT_FOR_TRAINING and not name.startswith(_OF_THE_SEARCH)
+                }
                 yield features | join_feedback(
                     request["candidate_item_id"],
                     request["candidate_stage"],

@@ -77,7 +77,7 @@ def recommend(
     wanted: dict[str, list[str]] = {}
     for each in filters:
         feature, separator, value = each.partition("=")
-        if not separator:
+        if not (feature and separator and value):
             raise click.UsageError(f"--filter expects FEATURE=VALUE. Received: {each!r}")
         wanted.setdefault(feature, []).append(value)
     experiment = load_experiment(config_name, smoke, overrides)

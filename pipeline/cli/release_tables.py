@@ -28,6 +28,7 @@ def summary(store: ReleaseStore, version: int) -> dict[str, Any]:
         "data_span": manifest.data_span,
         "git_commit": manifest.git_commit,
         "rollback_of": manifest.rollback_of,
+        "refresh_of": manifest.refresh_of,
         "num_bytes": _num_bytes(store, manifest),
     }
 
@@ -41,12 +42,12 @@ def releases_table(summaries: Sequence[Mapping[str, Any]]) -> str:
             row.get("created_time") or "-",
             _span(row.get("data_span")),
             (row.get("git_commit") or "-")[:_SHORT],
-            row.get("rollback_of") or "-",
+            _origin(row),
             _megabytes(row["num_bytes"]) if "num_bytes" in row else f"damaged: {row['error']}",
         )
         for row in summaries
     ]
-    headers = ("release", "served", "created", "trained on", "commit", "rollback of", "size")
+    headers = ("release", "served", "created", "trained on", "commit", "made of", "size")
     return tabulate(rows, headers, tablefmt="simple", disable_numparse=True)
 
 
@@ -78,6 +79,11 @@ def release_text(store: ReleaseStore, manifest: Manifest) -> str:
     return tabulate(list(lines.items()), tablefmt="plain", disable_numparse=True)
 
 
+def _origin(row: Mapping[str, Any]) -> str:
+    kinds = {"rollback": row.get("rollback_of"), "refresh": row.get("refresh_of")}
+    return ", ".join(f"{kind} of {version}" for kind, version in kinds.items() if version) or "-"
+
+
 def _served(store: ReleaseStore, version: int) -> str:
     """Returns the label of a pinned release, else `newest` and `previous`; empty for one that is not served."""
     pin = store.pin()
@@ -98,7 +104,7 @@ def _num_bytes(store: ReleaseStore, manifest: Manifest) -> int:
 
 def _index(index: Mapping[str, Any]) -> str:
     recalls = ", ".join(f"{name} {value:.4f}" for name, value in index.items() if name != "kind")
-    return f"{index.get('kind')}, {recalls} of the exact search"
+    return f"{index.get('kind')}" + (f", {recalls} of the exact search" if recalls else "")
 
 
 def _names(features: Any) -> str:

@@ -197,10 +197,13 @@ def refresh_catalogue(
     with one_line_errors(ReleaseError, RefreshError, DataError):
         store = _store(base)
         manifest, refreshed = refresh(store, version or store.versions()[-1], open_adapter(experiment, data), min_kept)
-    click.echo(
-        f"release {manifest.version} has the weights of release {manifest.refresh_of} and "
-        f"{refreshed.num_kept + refreshed.num_new:,} items: {refreshed.num_new:,} new, {refreshed.num_gone:,} gone"
-    )
+    items = f"{refreshed.num_kept + refreshed.num_new:,} items: {refreshed.num_new:,} new, {refreshed.num_gone:,} gone"
+    if manifest.refresh_of is None:
+        click.echo(f"release {manifest.version} is the newest and has these models already: {items}")
+    else:
+        click.echo(f"release {manifest.version} has the weights of release {manifest.refresh_of} and {items}")
+    if store.pin() is not None:
+        click.echo("a release is pinned: servers follow the pin until `lcron releases unpin`", err=True)
 
 
 def _store(base: str) -> "ReleaseStore":

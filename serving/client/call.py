@@ -58,6 +58,13 @@ class Prediction(NamedTuple):
     version: int
 
 
+class Metadata(NamedTuple):
+    """Signatures by name, and the version that has them."""
+
+    signatures: dict[str, meta_graph_pb2.SignatureDef]
+    version: int
+
+
 def predict(
     model: str, signature: str, inputs: Mapping[str, np.ndarray], *, version: int | None = None, end_s: float
 ) -> Call[Prediction]:
@@ -77,10 +84,16 @@ def predict(
     return Call(request, _read_prediction, end_s)
 
 
-def signatures_of(model: str, *, end_s: float) -> Call[dict[str, meta_graph_pb2.SignatureDef]]:
-    """Asks for the signatures of a model's highest version by name."""
+def signatures_of(model: str, *, version: int | None = None, end_s: float) -> Call[Metadata]:
+    """Asks for the signatures of a model.
+
+    Args:
+      model: its name.
+      version: that must answer; the highest by default.
+      end_s: when to give up, on the monotonic clock.
+    """
     request = get_model_metadata_pb2.GetModelMetadataRequest(
-        model_spec=_model_spec(model, None), metadata_field=[_SIGNATURE_DEF]
+        model_spec=_model_spec(model, version), metadata_field=[_SIGNATURE_DEF]
     )
     return Call(request, _read_signatures, end_s)
 
@@ -96,12 +109,10 @@ def _read_prediction(response: predict_pb2.PredictResponse) -> Prediction:
     return Prediction(outputs, response.model_spec.version.value)
 
 
-def _read_signatures(
-    response: get_model_metadata_pb2.GetModelMetadataResponse,
-) -> dict[str, meta_graph_pb2.SignatureDef]:
+def _read_signatures(response: get_model_metadata_pb2.GetModelMetadataResponse) -> Metadata:
     signatures = get_model_metadata_pb2.SignatureDefMap()
     response.metadata[_SIGNATURE_DEF].Unpack(signatures)
-    return dict(signatures.signature_def)
+    return Metadata(dict(signatures.signature_def), response.model_spec.version.value)
 
 
 def _read_versions(response: get_model_status_pb2.GetModelStatusResponse) -> set[int]:

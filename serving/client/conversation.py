@@ -31,6 +31,7 @@ _RESERVED_SHARE = 0.05
 class _Batch:
     """Requests on their way: as examples, without and with what is asked of the search, and the items wanted."""
 
+    requests: Sequence[Request]
     examples: list[tf.train.Example]
     searching: list[tf.train.Example]
     sizes: list[int]
@@ -52,6 +53,7 @@ class Conversation:
         self._config = config
         self._request_log = request_log
         self._features: RequestFeatures | None = None
+        self._features_release = 0
 
     def recommend(self, requests: Sequence[Request], deadline_s: float | None) -> Steps[list[Recommendations]]:
         """Steps to one answer for each request.
@@ -74,7 +76,7 @@ class Conversation:
         searching = [with_search(e, request) for e, request in zip(examples, requests, strict=True)]
         # A fallback is due before the deadline, so the stages have a little less than all of it.
         reserve_s = min(_LONGEST_RESERVE_S, _RESERVED_SHARE * budget_s) if self._config.fallback else 0.0
-        batch = _Batch(examples, searching, sizes, end_s, reserve_s)
+        batch = _Batch(requests, examples, searching, sizes, end_s, reserve_s)
         try:
             funnel = yield from (self._one_call(batch) if self._config.one_call else self._pinned(batch))
         except InvalidRequestError:
@@ -98,21 +100,35 @@ class Conversation:
     def _examples(self, requests: Sequence[Request], end_s: float) -> Steps[list[tf.train.Example]]:
         """Asks what the model takes, once, and again when a request has more: a new release may take it."""
         if self._features is None or any(self._features.unknown(request) for request in requests):
-            model, signature = (
-                (signatures.CASCADE, signatures.RECOMMEND)
-                if self._config.one_call
-                else (self._config.stages[0].name, signatures.RETRIEVE)
-            )
-            known = yield from with_retries(signatures_of(model, end_s=end_s), self._config.retry)
-            if signature not in known:
-                raise InvalidRequestError(f"Model {model!r} has no signature {signature!r}. It has: {sorted(known)}")
-            self._features = RequestFeatures(known[signature])
+            self._features = yield from self._learn_features(None, end_s)
         features = self._features
         return [features.example(request) for request in requests]
+
+    def _learn_features(self, release: int | None, end_s: float) -> Steps[RequestFeatures]:
+        model, signature = (
+            (signatures.CASCADE, signatures.RECOMMEND)
+            if self._config.one_call
+            else (self._config.stages[0].name, signatures.RETRIEVE)
+        )
+        call = signatures_of(model, version=release, end_s=end_s)
+        known, version = yield from with_retries(call, self._config.retry)
+        if signature not in known:
+            raise InvalidRequestError(f"Model {model!r} has no signature {signature!r}. It has: {sorted(known)}")
+        self._features_release = version
+        return RequestFeatures(known[signature])
+
+    def _check_search(self, batch: _Batch, release: int) -> Steps[None]:
+        """A release that came since may not know a filter, and would answer as if there were none."""
+        asking = [request for request in batch.requests if request.filters or request.num_probed_leaves]
+        if asking and release != self._features_release:
+            features = self._features = yield from self._learn_features(release, batch.end_s)
+            for request in asking:
+                features.example(request)
 
     def _one_call(self, batch: _Batch) -> Steps[Funnel]:
         names = signatures.CASCADE, signatures.RECOMMEND_EXAMPLES
         answer = yield from self._search(*names, batch, batch.sizes, None, batch.end_s)
+        yield from self._check_search(batch, answer.version)
         return Funnel.found(answer, len(batch.sizes))
 
     def _pinned(self, batch: _Batch) -> Steps[Funnel]:
@@ -128,6 +144,7 @@ class Conversation:
         wanted = [first.capacity if size else 0 for size in batch.sizes]
         hop_end_s = self._hop_end_s(batch.end_s, is_last=not later)
         answer = yield from self._search(first.name, signatures.RETRIEVE_EXAMPLES, batch, wanted, release, hop_end_s)
+        yield from self._check_search(batch, answer.version)
         funnel = Funnel.found(answer, len(wanted))
         for stage in later:
             if not any(item_ids.size for item_ids in funnel.item_ids):

@@ -8,6 +8,8 @@ from typing import Any
 
 from serving.client.errors import InvalidRequestError
 
+_MAX_INT32 = 2**31 - 1
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -51,9 +53,18 @@ class Request:
         for name, value in sequences.items():
             if isinstance(value, str | bytes) or not isinstance(value, Collection):
                 raise InvalidRequestError(f"`{name}` must be a sequence. Received: {value!r}")
-        for name in ("k", "num_probed_leaves"):
-            value = getattr(self, name)
-            if not isinstance(value, numbers.Integral) or value < 0:
-                raise InvalidRequestError(f"`{name}` must be a whole number, at least 0. Received: {name}={value!r}")
+        for name, values in self.filters.items():
+            if not values or not all(values):
+                raise InvalidRequestError(
+                    f"`filters[{name!r}]` must hold at least one value, none of them empty. Received: {values!r}"
+                )
+        if not isinstance(self.k, numbers.Integral) or self.k < 0:
+            raise InvalidRequestError(f"`k` must be a whole number, at least 0. Received: k={self.k!r}")
+        number = self.num_probed_leaves
+        if not isinstance(number, numbers.Integral) or not 0 <= number <= _MAX_INT32:
+            raise InvalidRequestError(
+                f"`num_probed_leaves` must be a whole number from 0 to {_MAX_INT32}. "
+                f"Received: num_probed_leaves={number!r}"
+            )
         if not isinstance(self.request_id, str) or not self.request_id:
             raise InvalidRequestError(f"`request_id` must be a string. Received: {self.request_id!r}")

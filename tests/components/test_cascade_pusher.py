@@ -51,7 +51,7 @@ RECORD = TrainingRecord(1, 1, 1, CatalogueMisses(1, 0, 1, 0), 1, 1.0, 1, ())
 def candidate(artifact, tmp_path):
     release = artifact(CandidateRelease)
     write_models(tmp_path / "Component" / "output" / "1" / "models", "new")
-    manifest = CandidateManifest(STAGES, TrainerConfig(), FEATURES, RECORD, {"recall@10": 1.0}, "2.15.1")
+    manifest = CandidateManifest(STAGES, TrainerConfig(), FEATURES, RECORD, "2.15.1", {"recall@10": 1.0})
     (tmp_path / "Component" / "output" / "1" / "manifest.json").write_text(to_json(manifest))
     return release
 

@@ -1,4 +1,4 @@
-"""Keeps the weights of the best epoch and knows when there is no hope for a better one."""
+"""Keeps the weights of the best, or of the last, epoch and knows when there is no hope for a better one."""
 
 import math
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class BestEpoch(tf.keras.callbacks.Callback):
             self.weights = self.model.get_weights()
 
     def restore(self) -> None:
-        """Gives the model the weights of the best epoch."""
+        """Gives the model the weights that were kept."""
         self.model.set_weights(self.weights)
 
     def restore_state(self, epochs: Sequence[EpochRecord], weights: Sequence[np.ndarray]) -> None:

@@ -19,7 +19,7 @@ from trainer.export.saved_model import (
     scoring_signatures,
 )
 from trainer.export.top_items import top_items
-from trainer.index.wanted import Wanted
+from trainer.index.search_query import SearchQuery
 from trainer.item_lookup import ItemLookup
 from trainer.towers.tower import Tower
 
@@ -64,6 +64,8 @@ def export_models(
 def stage_signatures(model: CascadeModel, *, request_transform_dir: str, item_ids_path: str) -> dict[str, Signatures]:
     """Returns the signatures of each stage's SavedModel by the stage's name, to call them without saving any.
 
+    They take no filters.
+
     Args:
       model: the trained cascade.
       request_transform_dir: output folder of the requests' Transform.
@@ -106,11 +108,11 @@ def _stage_score(stage: Tower, previous: Score) -> Score:
 def _cascade(retrieve: Find, scores: list[Score], capacities: list[int]) -> Find:
     """The stages one after the other, each passing on the best of what it receives."""
 
-    def find(batch: Batch, wanted: Wanted) -> tuple[tf.Tensor, tf.Tensor]:
-        rows, stage_scores = retrieve(batch, dataclasses.replace(wanted, size=capacities[0]))
+    def find(batch: Batch, query: SearchQuery) -> tuple[tf.Tensor, tf.Tensor]:
+        rows, stage_scores = retrieve(batch, dataclasses.replace(query, size=capacities[0]))
         for score, capacity in zip(scores, capacities[1:], strict=True):
             stage_scores = tf.where(rows > 0, score(batch, rows), signatures.LOWEST_SCORE)
             rows, stage_scores = top_items(stage_scores, rows, capacity)
-        return rows[:, : wanted.size], stage_scores[:, : wanted.size]
+        return rows[:, : query.size], stage_scores[:, : query.size]
 
     return find

@@ -11,7 +11,7 @@ from trainer.index.build import build_search
 from trainer.index.exact_search import ExactSearch
 from trainer.index.item_filters import ItemFilters
 from trainer.index.recall import index_recall
-from trainer.index.wanted import Wanted
+from trainer.index.search_query import SearchQuery
 
 _ITEMS_PER_BLOCK = 8192
 
@@ -21,7 +21,8 @@ class RetrievalIndex:
 
     Args:
       model: the trained cascade, whose first stage is the retrieval stage.
-      vocabularies: of the categorical features, as `trainer.warm_start.vocabularies` names them; needed for filters.
+      vocabularies: of the categorical features, as `trainer.warm_start.vocabularies` names them; `None` leaves the
+        filters out.
 
     Raises:
       ValueError: the index filters by something other than categorical item features, or its package is missing.
@@ -30,12 +31,13 @@ class RetrievalIndex:
     def __init__(self, model: CascadeModel, vocabularies: Mapping[str, Sequence[bytes]] | None = None) -> None:
         self.config = model.config.index
         self._stage = model.stages[0]
+        names = () if vocabularies is None else self.config.filters
         of_items = {
             name.removeprefix("item/"): values
             for name, values in (vocabularies or {}).items()
             if name.startswith("item/")
         }
-        self.filters = ItemFilters(self.config.filters, model.item_table, of_items)
+        self.filters = ItemFilters(names, model.item_table, of_items)
         num_rows = model.item_table.encoded.shape[0]
         self._item_vectors = np.concatenate(
             [
@@ -45,17 +47,17 @@ class RetrievalIndex:
         )
         self._search = build_search(self.config, self._item_vectors, self.filters)
 
-    def find(self, batch: Batch, wanted: Wanted) -> tuple[tf.Tensor, tf.Tensor]:
+    def find(self, batch: Batch, query: SearchQuery) -> tuple[tf.Tensor, tf.Tensor]:
         """The allowed items of highest score, as far as the index finds them.
 
         Args:
           batch: the request part of a batch.
-          wanted: how many items, and which are allowed.
+          query: how many items, and which are allowed.
 
         Returns:
-          Rows int32 and scores float, both `[B, min(wanted.size, num_items + 1)]`, best first; row 0 is no item.
+          Rows int32 and scores float, both `[B, min(query.size, num_items + 1)]`, best first; row 0 is no item.
         """
-        return self._search.search(self._stage.user_vectors(batch), wanted)
+        return self._search.search(self._stage.user_vectors(batch), query)
 
     def score(self, batch: Batch, row: tf.Tensor) -> tf.Tensor:
         """Scores of catalogue rows int32 `[B, N]`, float `[B, N]`."""

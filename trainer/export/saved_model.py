@@ -11,13 +11,13 @@ from trainer.export.request_inputs import Batch, RequestInputs
 from trainer.export.retrieval_index import RetrievalIndex
 from trainer.export.top_items import answer
 from trainer.export.warm_up import write_warm_up_requests
-from trainer.index.wanted import Wanted
+from trainer.index.search_query import SearchQuery
 
 Signatures = dict[str, Any]
 """Traced functions by signature name."""
 
-Find = Callable[[Batch, Wanted], tuple[tf.Tensor, tf.Tensor]]
-"""`find(batch, wanted)` -> rows and scores `[B, n]`, the best `wanted.size` first."""
+Find = Callable[[Batch, SearchQuery], tuple[tf.Tensor, tf.Tensor]]
+"""`find(batch, query)` -> rows and scores `[B, n]`, the best `query.size` first."""
 
 Score = Callable[[Batch, tf.Tensor], tf.Tensor]
 """`score(batch, row [B, N])` -> scores `[B, N]`."""
@@ -42,8 +42,8 @@ def recommending_signatures(
     filters = {signatures.filter_input(name): name for name in index.filters.names}
     has_leaves = index.config.takes_num_probed_leaves
 
-    def wanted(k: tf.Tensor, lists: Mapping[str, tf.Tensor], num_probed_leaves: tf.Tensor | None) -> Wanted:
-        return Wanted(
+    def search_query(k: tf.Tensor, lists: Mapping[str, tf.Tensor], num_probed_leaves: tf.Tensor | None) -> SearchQuery:
+        return SearchQuery(
             size=tf.maximum(tf.reduce_max(k), 0),
             excluded_row=inputs.lookup.rows(lists[signatures.EXCLUDE_ITEM_ID]),
             filters={name: index.filters.encode(name, lists[key]) for key, name in filters.items()},
@@ -52,14 +52,14 @@ def recommending_signatures(
 
     def recommend(**raw: tf.Tensor) -> dict[str, tf.Tensor]:
         k = raw[signatures.K]
-        rows, scores = find(inputs.from_raw(raw), wanted(k, raw, raw.get(signatures.NUM_PROBED_LEAVES)))
+        rows, scores = find(inputs.from_raw(raw), search_query(k, raw, raw.get(signatures.NUM_PROBED_LEAVES)))
         return answer(rows, scores, k, inputs.lookup)
 
     def recommend_examples(examples: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
         batch, ragged = inputs.from_examples(examples, filters)
         num_probed_leaves = inputs.num_probed_leaves(examples) if has_leaves else None
         lists = {name: values.to_tensor() for name, values in ragged.items()}
-        rows, scores = find(batch, wanted(k, lists, num_probed_leaves))
+        rows, scores = find(batch, search_query(k, lists, num_probed_leaves))
         return answer(rows, scores, k, inputs.lookup)
 
     specs = inputs.raw_specs() | {signatures.K: _K_SPEC}

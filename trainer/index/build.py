@@ -7,7 +7,17 @@ from trainer.index.config import IndexConfig
 from trainer.index.exact_search import ExactSearch
 from trainer.index.item_filters import ItemFilters
 from trainer.index.ivf_search import IvfSearch
-from trainer.index.scann_search import ScannSearch
+from trainer.index.scann_search import ScannSearch, scann_ops
+
+
+def check_available(config: IndexConfig) -> None:
+    """Checks, before a long training, that the index can be built.
+
+    Raises:
+      ValueError: ScaNN is asked for and not installed.
+    """
+    if config.kind == "scann":
+        scann_ops()
 
 
 def build_search(config: IndexConfig, item_vectors: np.ndarray, filters: ItemFilters) -> CatalogueSearch:

@@ -5,7 +5,7 @@ import abc
 import tensorflow as tf
 
 from trainer.index.item_filters import ItemFilters
-from trainer.index.wanted import Wanted
+from trainer.index.search_query import SearchQuery
 
 
 class CatalogueSearch(tf.Module, abc.ABC):
@@ -20,15 +20,15 @@ class CatalogueSearch(tf.Module, abc.ABC):
         self.filters = filters
 
     @abc.abstractmethod
-    def search(self, user_vectors: tf.Tensor, wanted: Wanted) -> tuple[tf.Tensor, tf.Tensor]:
+    def search(self, user_vectors: tf.Tensor, query: SearchQuery) -> tuple[tf.Tensor, tf.Tensor]:
         """Finds allowed items of high score.
 
         Args:
           user_vectors: float32 `[B, D]`.
-          wanted: how many, and which are allowed.
+          query: how many, and which are allowed.
 
         Returns:
-          Rows int32 and scores float32, both `[B, min(wanted.size, num_items + 1)]`, best first. Row 0 and
+          Rows int32 and scores float32, both `[B, min(query.size, num_items + 1)]`, best first. Row 0 and
           `LOWEST_SCORE` stand for no item.
         """
 

@@ -19,9 +19,9 @@ class IndexConfig:
       num_leaves: clusters of the catalogue, for `"ivf"` and `"scann"`; `None` takes about the square root of the
         number of items.
       num_probed_leaves: leaves that a request searches unless it says otherwise.
-      num_sketch_dims: entries of an item's vector that `"ivf"` reads of every item in the probed leaves: the
-        coordinates, of its difference from the leaf's centre, in which items differ most.
-      rerank_factor: the best by sketch (`"scann"`: by quantised score), this many for each item wanted, are scored
+      num_projected_dims: numbers that `"ivf"` reads of every item in the probed leaves: the first principal components
+        of its difference from the leaf's centre.
+      rerank_factor: the best by these (`"scann"`: by quantised score), this many for each item wanted, are scored
         exactly.
       filters: names of categorical item features that requests may filter by, `filter_<name>` among their inputs.
     """
@@ -29,14 +29,14 @@ class IndexConfig:
     kind: IndexKind = "exact"
     num_leaves: int | None = None
     num_probed_leaves: int = 64
-    num_sketch_dims: int = 16
+    num_projected_dims: int = 16
     rerank_factor: int = 10
     filters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "filters", tuple(self.filters))
         check_kind(self, "kind", IndexKind)
-        check_positive(self, "num_probed_leaves", "num_sketch_dims", "rerank_factor")
+        check_positive(self, "num_probed_leaves", "num_projected_dims", "rerank_factor")
         if self.num_leaves is not None:
             check_positive(self, "num_leaves")
         if len(set(self.filters)) != len(self.filters):

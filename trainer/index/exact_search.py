@@ -6,8 +6,8 @@ import tensorflow as tf
 from serving import signatures
 from trainer.index.catalogue_search import CatalogueSearch
 from trainer.index.item_filters import ItemFilters, has_filter
+from trainer.index.search_query import SearchQuery
 from trainer.index.top_k import blocked_top_k
-from trainer.index.wanted import Wanted
 
 
 class ExactSearch(CatalogueSearch):
@@ -23,17 +23,17 @@ class ExactSearch(CatalogueSearch):
         transposed = np.ascontiguousarray(item_vectors.T)
         self._transposed = tf.Variable(transposed, trainable=False, name="item_vectors")
 
-    def search(self, user_vectors: tf.Tensor, wanted: Wanted) -> tuple[tf.Tensor, tf.Tensor]:
+    def search(self, user_vectors: tf.Tensor, query: SearchQuery) -> tuple[tf.Tensor, tf.Tensor]:
         """See `CatalogueSearch.search`; memory for `[B, num_items + 1]` scores is needed."""
-        scores = _without_excluded(tf.matmul(user_vectors, self._transposed), wanted.excluded_row)
-        if wanted.filters:
+        scores = _without_excluded(tf.matmul(user_vectors, self._transposed), query.excluded_row)
+        if query.filters:
             filtered = scores
             scores = tf.cond(
-                has_filter(wanted.filters),
-                lambda: tf.where(self.filters.allowed(wanted.filters), filtered, signatures.LOWEST_SCORE),
+                has_filter(query.filters),
+                lambda: tf.where(self.filters.allowed(query.filters), filtered, signatures.LOWEST_SCORE),
                 lambda: filtered,
             )
-        best, row = blocked_top_k(scores, wanted.size)
+        best, row = blocked_top_k(scores, query.size)
         return tf.where(best > signatures.LOWEST_SCORE, row, 0), best
 
     def score(self, user_vectors: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

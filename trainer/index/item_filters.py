@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from trainer.index.wanted import NO_VALUE, UNKNOWN_VALUE, marked
+from trainer.index.search_query import NO_VALUE, UNKNOWN_VALUE, marked
 from trainer.item_table import ItemTable
 
 
@@ -49,14 +49,14 @@ class ItemFilters(tf.Module):
         return tuple(self._tables)
 
     def encode(self, name: str, values: tf.Tensor) -> tf.Tensor:
-        """Returns int32 values as `Wanted.filters` has them, of strings `[B, F]` in which `""` is padding."""
+        """Returns int32 values as `SearchQuery.filters` has them, of strings `[B, F]` in which `""` is padding."""
         return tf.where(values == "", NO_VALUE, self._tables[name].lookup(values))
 
     def allowed(self, filters: Mapping[str, tf.Tensor], rows: tf.Tensor | None = None) -> tf.Tensor:
         """Whether items are allowed by all filters.
 
         Args:
-          filters: as `Wanted.filters` has them.
+          filters: as `SearchQuery.filters` has them.
           rows: int32 `[B, N]`, catalogue rows to ask about; `None` asks about all.
 
         Returns:

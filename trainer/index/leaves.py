@@ -8,7 +8,7 @@ import scipy.sparse
 _SAMPLE_PER_LEAF = 128
 _ITERATIONS = 10
 _CHOICES = 16
-_ITEMS_PER_BLOCK = 65_536
+_ENTRIES_PER_BLOCK = 1 << 25
 SLACK = 1.25
 """Places of all leaves for each item."""
 
@@ -54,7 +54,9 @@ def _k_means(items: np.ndarray, num_leaves: int, rng: np.random.Generator) -> np
     sample = items[rng.permutation(len(items))[: _SAMPLE_PER_LEAF * num_leaves]]
     centres = sample[:num_leaves].copy()
     for _ in range(_ITERATIONS):
-        nearest = np.concatenate([np.argmax(_closeness(block, centres), axis=1) for block in _blocks(sample)])
+        nearest = np.concatenate(
+            [np.argmax(_closeness(sample[block], centres), axis=1) for block in _blocks(sample, centres)]
+        )
         # A centre that is nearest to nothing starts anew somewhere.
         centres = _means(sample, nearest, sample[rng.integers(len(sample), size=num_leaves)])
     return centres
@@ -75,8 +77,7 @@ def _assign(items: np.ndarray, centres: np.ndarray, leaf_size: int) -> np.ndarra
     num_choices = min(_CHOICES, len(centres))
     choices = np.empty([len(items), num_choices], np.int32)
     closeness = np.empty([len(items), num_choices], np.float32)
-    for start in range(0, len(items), _ITEMS_PER_BLOCK):
-        block = slice(start, start + _ITEMS_PER_BLOCK)
+    for block in _blocks(items, centres):
         values = _closeness(items[block], centres)
         nearest = np.argpartition(-values, num_choices - 1, axis=1)[:, :num_choices]
         order = np.argsort(-np.take_along_axis(values, nearest, axis=1), axis=1, kind="stable")
@@ -105,5 +106,7 @@ def _closeness(items: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return items @ centres.T - 0.5 * norms
 
 
-def _blocks(items: np.ndarray) -> list[np.ndarray]:
-    return [items[start : start + _ITEMS_PER_BLOCK] for start in range(0, len(items), _ITEMS_PER_BLOCK)]
+def _blocks(items: np.ndarray, centres: np.ndarray) -> list[slice]:
+    """Parts of the items whose distances to all centres fit into a bounded piece of memory."""
+    size = max(_ENTRIES_PER_BLOCK // len(centres), 1)
+    return [slice(start, start + size) for start in range(0, len(items), size)]

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from trainer.index.catalogue_search import CatalogueSearch
 from trainer.index.exact_search import ExactSearch
-from trainer.index.wanted import Wanted
+from trainer.index.search_query import SearchQuery
 
 KS = (10, 100)
 _BATCH_SIZE = 32
@@ -30,8 +30,8 @@ def index_recall(
     for start in range(0, len(user_vectors), _BATCH_SIZE):
         vectors = tf.constant(user_vectors[start : start + _BATCH_SIZE])
         probed = None if num_probed_leaves is None else tf.fill([len(vectors)], num_probed_leaves)
-        wanted = Wanted(max(KS), tf.zeros([len(vectors), 0], tf.int32), num_probed_leaves=probed)
-        rows, exact_rows = (each.search(vectors, wanted)[0].numpy() for each in (search, exact))
+        query = SearchQuery(max(KS), tf.zeros([len(vectors), 0], tf.int32), num_probed_leaves=probed)
+        rows, exact_rows = (each.search(vectors, query)[0].numpy() for each in (search, exact))
         for k in KS:
             for of_index, of_exact in zip(rows[:, :k], exact_rows[:, :k], strict=True):
                 best = of_exact[of_exact > 0]

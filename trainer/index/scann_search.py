@@ -9,7 +9,7 @@ from serving import signatures
 from trainer.index.catalogue_search import CatalogueSearch
 from trainer.index.config import IndexConfig
 from trainer.index.item_filters import ItemFilters, has_filter
-from trainer.index.wanted import Wanted
+from trainer.index.search_query import SearchQuery
 
 _MIN_ITEMS_OF_TREE = 1_000
 _SAMPLE_PER_LEAF = 256
@@ -41,7 +41,7 @@ class ScannSearch(CatalogueSearch):
         self._num_probed = config.num_probed_leaves
         self._rerank_factor = config.rerank_factor
         self._item_vectors = tf.Variable(item_vectors, trainable=False, name="item_vectors")
-        builder = _scann_ops().builder(item_vectors[1:], 1, "dot_product")
+        builder = scann_ops().builder(item_vectors[1:], 1, "dot_product")
         if self._num_items < _MIN_ITEMS_OF_TREE:
             builder = builder.score_brute_force()
         else:
@@ -51,28 +51,27 @@ class ScannSearch(CatalogueSearch):
             builder = builder.reorder(self._rerank_factor)
         self._searcher = builder.build().serialize_to_module()  # variables, from which a server makes the searcher
 
-    def search(self, user_vectors: tf.Tensor, wanted: Wanted) -> tuple[tf.Tensor, tf.Tensor]:
+    def search(self, user_vectors: tf.Tensor, query: SearchQuery) -> tuple[tf.Tensor, tf.Tensor]:
         """See `CatalogueSearch.search`; items that ScaNN does not find are missing."""
-        batch_size = tf.shape(user_vectors)[0]
-        size = tf.minimum(wanted.size, self._num_items + 1)
-        found = tf.maximum(size, 1) + tf.shape(wanted.excluded_row)[1]
-        if wanted.filters:
-            found = tf.where(has_filter(wanted.filters), found * _FILTERED_FACTOR, found)
+        size = tf.minimum(query.size, self._num_items + 1)
+        found = tf.maximum(size, 1) + tf.shape(query.excluded_row)[1]
+        if query.filters:
+            found = tf.where(has_filter(query.filters), found * _FILTERED_FACTOR, found)
         found = tf.minimum(found, self._num_items)
-        searcher = _scann_ops().searcher_from_module(self._searcher)
-        index, _ = searcher.search_batched(
+        searcher = scann_ops().searcher_from_module(self._searcher)
+        index, distance = searcher.search_batched(
             user_vectors,
             final_num_neighbors=found,
             pre_reorder_num_neighbors=tf.minimum(found * self._rerank_factor, self._num_items),
-            leaves_to_search=self._most_probed(wanted),
+            leaves_to_search=self._most_probed(query),
         )
-        rows = tf.reshape(tf.cast(index, tf.int32) + 1, [batch_size, found])
-        rows = tf.where((rows > 0) & (rows <= self._num_items), rows, 0)
-        allowed = (rows > 0) & ~wanted.excludes(rows, self._num_items + 1)
-        if wanted.filters:
-            allowed &= self.filters.allowed(wanted.filters, rows)
+        # Where it finds fewer, ScaNN fills up with the first item at no distance.
+        rows = tf.where(tf.math.is_nan(distance), 0, tf.cast(index, tf.int32) + 1)
+        allowed = (rows > 0) & ~query.excludes(rows, self._num_items + 1)
+        if query.filters:
+            allowed &= self.filters.allowed(query.filters, rows)
         scores = tf.where(allowed, self.score(user_vectors, rows), signatures.LOWEST_SCORE)
-        best, column = tf.math.top_k(scores, tf.minimum(size, found))
+        best, column = tf.math.top_k(scores, tf.minimum(size, tf.shape(rows)[1]))
         rows = tf.where(best > signatures.LOWEST_SCORE, tf.gather(rows, column, batch_dims=1), 0)
         padding = [[0, 0], [0, size - tf.shape(rows)[1]]]
         return tf.pad(rows, padding), tf.pad(best, padding, constant_values=signatures.LOWEST_SCORE)
@@ -81,18 +80,23 @@ class ScannSearch(CatalogueSearch):
         """See `CatalogueSearch.score`."""
         return tf.einsum("bd,bnd->bn", user_vectors, tf.gather(self._item_vectors, rows))
 
-    def _most_probed(self, wanted: Wanted) -> tf.Tensor:
-        asked = wanted.num_probed_leaves
+    def _most_probed(self, query: SearchQuery) -> tf.Tensor:
+        asked = query.num_probed_leaves
         most = self._num_probed if asked is None else tf.reduce_max(tf.where(asked > 0, asked, self._num_probed))
         return tf.minimum(most, self._num_leaves)
 
 
-def _scann_ops() -> ModuleType:
+def scann_ops() -> ModuleType:
+    """Returns ScaNN's operations.
+
+    Raises:
+      ValueError: ScaNN is not installed.
+    """
     try:
-        from scann import scann_ops
+        from scann import scann_ops as operations
     except ImportError as error:
         raise ValueError(
             "`index.kind` 'scann' needs the package scann: pip install 'lcron[scann]'. "
             f"Received: kind='scann' without it ({error})"
         ) from None
-    return scann_ops
+    return operations

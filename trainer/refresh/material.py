@@ -3,6 +3,8 @@
 import dataclasses
 import io
 import os
+import zipfile
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -84,10 +86,11 @@ def read_material(cascade_dir: str) -> RefreshMaterial:
         with tf.io.gfile.GFile(os.path.join(folder, _SAMPLE), "rb") as file:
             requests = dict(np.load(io.BytesIO(file.read()), allow_pickle=False))
         item_ids = read_item_ids(os.path.join(folder, _ITEM_IDS))
-    except (tf.errors.OpError, OSError, ValueError) as error:
+    except (tf.errors.OpError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        reason = str(error).partition("\n")[0]
         raise ValueError(
             f"A refresh needs a cascade's SavedModel with a readable folder {REFRESH}. "
-            f"Received: {cascade_dir} ({str(error).splitlines()[0]})"
+            f"Received: {cascade_dir} ({reason})"
         ) from error
     request_transform, catalogue_transform = (os.path.join(folder, name) for name in _TRANSFORMS)
     return RefreshMaterial(

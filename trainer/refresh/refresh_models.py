@@ -15,11 +15,11 @@ from trainer.input import Requests, item_table
 from trainer.item_table import ItemTable
 from trainer.preprocessing import encoded_features
 from trainer.refresh.material import RefreshMaterial, read_material
-from trainer.request_batch import empty_batch
-from trainer.warm_start import vocabularies, warm_start
+from trainer.request_batch import HISTORY_ITEM, empty_batch
+from trainer.training_record import WarmStartRecord
+from trainer.warm_start import ITEM_ID, vocabularies, warm_start
 
 _BATCH_SIZE = 4096
-_HISTORY_ITEM = "history_item"
 
 
 class RefreshError(Exception):
@@ -34,13 +34,13 @@ class Refresh:
       num_kept: items that both catalogues have.
       num_new: items that only the new one has.
       num_gone: items that only the old one had.
-      index_recall: of the new index, by `"recall@<k>"`.
+      index: kind and recall of the new index, as a release's manifest has them.
     """
 
     num_kept: int
     num_new: int
     num_gone: int
-    index_recall: dict[str, float]
+    index: dict[str, str | float]
 
 
 def refresh_models(cascade_dir: str, catalogue: Iterable[bytes], models_dir: str, *, min_kept: float = 0.5) -> Refresh:
@@ -73,11 +73,26 @@ def refresh_models(cascade_dir: str, catalogue: Iterable[bytes], models_dir: str
     request_transform, catalogue_transform = map(tft.TFTransformOutput, material.transform_dirs)
     words = vocabularies(request_transform, material.features.request, "request")
     words |= vocabularies(catalogue_transform, material.features.item, "item")
-    warm_start(model, cascade_dir, words, new_items="mean")
+    _check_weights(warm_start(model, cascade_dir, words, new_items="mean"))
     requests = _with_rows_of(table, material)
     refreshed = dataclasses.replace(material, item_ids=table.item_ids, requests=requests)
-    index_recall = write_models(models_dir, model, material=refreshed, vocabularies=words)
-    return Refresh(kept, len(new) - kept, len(old) - kept, index_recall)
+    recall = write_models(models_dir, model, material=refreshed, vocabularies=words)
+    index: dict[str, str | float] = {"kind": material.config.index.kind, **recall}
+    return Refresh(kept, len(new) - kept, len(old) - kept, index)
+
+
+def _check_weights(record: WarmStartRecord) -> None:
+    """Other code, or another width, must not leave weights at random in a release that is not trained."""
+    lost = [*record.initialized]
+    for table in record.tables:
+        is_of_items = f"/{ITEM_ID}/" in f"{table.name}/"
+        if (table.num_kept == 0 and table.num_new) if is_of_items else table.num_new:
+            lost.append(table.name)
+    if lost:
+        raise RefreshError(
+            "The release must be of this version of the project, with the same towers. "
+            f"Received: one without weights for {', '.join(sorted(set(lost)))}"
+        )
 
 
 def _encode(catalogue: Iterable[bytes], material: RefreshMaterial) -> ItemTable:
@@ -89,7 +104,7 @@ def _encode(catalogue: Iterable[bytes], material: RefreshMaterial) -> ItemTable:
         try:
             encoded = layer(tf.io.parse_example(examples, spec))
         except tf.errors.OpError as error:
-            reason = error.message.rpartition("}} ")[2].splitlines()[0]  # without the names of operations
+            reason = error.message.rpartition("}} ")[2].partition("\n")[0]  # without the names of operations
             raise RefreshError(f"The catalogue does not fit the release's features: {reason}") from error
         for name, values in columns.items():
             values.append(encoded[name].numpy().reshape(-1))
@@ -105,7 +120,7 @@ def _with_rows_of(table: ItemTable, material: RefreshMaterial) -> Requests:
     """The requests of the material with the rows of the new catalogue; what it lacks is the unknown item."""
     row = {item_id: number for number, item_id in enumerate(table.item_ids, start=1)}
     rows = np.array([0, *(row.get(item_id, 0) for item_id in material.item_ids)], np.int32)
-    return material.requests | {_HISTORY_ITEM: rows[material.requests[_HISTORY_ITEM]]}
+    return material.requests | {HISTORY_ITEM: rows[material.requests[HISTORY_ITEM]]}
 
 
 def _batches(examples: Iterable[bytes]) -> Iterator[list[bytes]]:

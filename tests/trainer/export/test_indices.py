@@ -1,6 +1,7 @@
 """Exported models whose index is approximate and filters, asked as SavedModels and by a client."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -113,6 +114,27 @@ def test_a_client_filters_and_says_how_many_leaves(released, transformed_data, t
                     InvalidRequestError, match=r"`filters`: the model takes no \['tag'\]. It takes: \['category'\]"
                 ):
                     client.recommend("u1", filters={"tag": ["x"]})
+
+
+def test_a_filter_that_a_later_release_lacks_is_an_error(released, candidate_dir, transformed_data, tmp_path):
+    """The client learned what the release before took, which would answer as if nothing were filtered."""
+    stages = (Stage("retrieval", 20), Stage("ranking", 10))
+    filters = {"category": [sorted(set(categories(transformed_data).values()))[0].decode()]}
+    first, second = (
+        {name: folder / "models" / name for name in ("retrieval", "ranking", "cascade")}
+        for folder in (released, candidate_dir)
+    )
+    push(first, tmp_path, stages=stages)
+    config = ClientConfig(stages, deadline_s=60)
+    with release_server(tmp_path, port=0) as server, RecommenderClient(server.target, config) as client:
+        assert client.recommend("u1", filters=filters, k=2).item_ids
+        manifest = push(second, tmp_path, stages=stages)
+        end_s = time.monotonic() + 120
+        while manifest.version not in server.available_versions("retrieval") and time.monotonic() < end_s:
+            time.sleep(0.1)
+        with pytest.raises(InvalidRequestError, match=r"`filters`: the model takes no \['category'\]"):
+            client.recommend("u1", filters=filters, k=2)
+        assert client.recommend("u1", k=2).release == manifest.version
 
 
 def test_an_exact_index_takes_no_leaves_and_no_filters(candidate_dir, tmp_path):

@@ -8,7 +8,7 @@ from trainer.index.config import IndexConfig
 from trainer.index.exact_search import ExactSearch
 from trainer.index.ivf_search import IvfSearch
 from trainer.index.recall import index_recall
-from trainer.index.wanted import Wanted
+from trainer.index.search_query import SearchQuery
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +52,19 @@ def test_a_request_says_how_many_leaves(world, no_exclusions):
     asked = np.full([world.num_users], 2, np.int32)
     asked[0] = 0  # the index's own
     asked[1] = 1_000_000  # all there are
-    rows, _ = default.search(users, Wanted(100, no_exclusions, num_probed_leaves=tf.constant(asked)))
-    of_two, _ = two.search(users, Wanted(100, no_exclusions))
+    rows, _ = default.search(users, SearchQuery(100, no_exclusions, num_probed_leaves=tf.constant(asked)))
+    of_two, _ = two.search(users, SearchQuery(100, no_exclusions))
     assert rows[0].numpy().tolist() == rows_of(default, world, no_exclusions)[0]
     assert rows[1].numpy().tolist() == rows_of(default, world, no_exclusions)[1]
     np.testing.assert_array_equal(rows[2:], of_two[2:])
 
 
 def rows_of(search, world, no_exclusions):
-    return search.search(tf.constant(world.users), Wanted(100, no_exclusions))[0].numpy().tolist()
+    return search.search(tf.constant(world.users), SearchQuery(100, no_exclusions))[0].numpy().tolist()
 
 
 @pytest.mark.parametrize("num_items", [1, 2, 30])
 def test_a_small_catalogue(world, num_items):
     search = IvfSearch(world.items[: num_items + 1], world.filters, IndexConfig("ivf"))
-    rows, _ = search.search(tf.constant(world.users), Wanted(50, tf.zeros([world.num_users, 0], tf.int32)))
+    rows, _ = search.search(tf.constant(world.users), SearchQuery(50, tf.zeros([world.num_users, 0], tf.int32)))
     assert (np.sort(rows, axis=1) == np.arange(num_items + 1)).all()

@@ -8,7 +8,7 @@ from serving import signatures
 from trainer.index.build import build_search
 from trainer.index.config import IndexConfig
 from trainer.index.item_filters import ItemFilters
-from trainer.index.wanted import NO_VALUE, UNKNOWN_VALUE, Wanted
+from trainer.index.search_query import NO_VALUE, UNKNOWN_VALUE, SearchQuery
 from trainer.item_table import ItemTable
 
 ALL_LEAVES = 54
@@ -33,7 +33,7 @@ def find(search, world, wanted):
 
 
 def test_it_finds_the_best_and_scores_them_exactly(search, world, no_exclusions):
-    rows, scores = find(search, world, Wanted(20, no_exclusions))
+    rows, scores = find(search, world, SearchQuery(20, no_exclusions))
     for user in range(world.num_users):
         assert rows[user].tolist() == world.best(user, 20)
         np.testing.assert_allclose(scores[user], world.items[rows[user]] @ world.users[user], rtol=1e-5)
@@ -45,7 +45,7 @@ def test_excluded_items_are_not_found(search, world):
     for user in range(1, world.num_users):  # the first excludes nothing
         excluded[user] = world.best(user, 30)[::-1]
     excluded[2, 1:] = excluded[2, 0]  # the same item over and over
-    rows, _ = find(search, world, Wanted(10, tf.constant(excluded)))
+    rows, _ = find(search, world, SearchQuery(10, tf.constant(excluded)))
     for user in range(world.num_users):
         allowed = ~np.isin(np.arange(world.num_items + 1), excluded[user])
         assert rows[user].tolist() == world.best(user, 10, allowed)
@@ -53,7 +53,7 @@ def test_excluded_items_are_not_found(search, world):
 
 def test_all_items_excluded_leave_nothing(search, world):
     everything = tf.tile(tf.range(1, world.num_items + 1)[tf.newaxis], [world.num_users, 1])
-    rows, scores = find(search, world, Wanted(5, everything))
+    rows, scores = find(search, world, SearchQuery(5, everything))
     np.testing.assert_array_equal(rows, np.zeros([world.num_users, 5]))
     np.testing.assert_array_equal(scores, np.full([world.num_users, 5], np.float32(signatures.LOWEST_SCORE)))
 
@@ -67,7 +67,7 @@ def test_filters_are_met_all_of_them(search, world, no_exclusions):
     categories[3, 0] = UNKNOWN_VALUE
     categories[4] = [UNKNOWN_VALUE, 1]
     filters = {"category": tf.constant(categories), "colour": tf.constant(colours)}
-    rows, _ = find(search, world, Wanted(10, no_exclusions, filters))
+    rows, _ = find(search, world, SearchQuery(10, no_exclusions, filters))
     category, colour = world.encoded.T
     allowed = {1: np.isin(category, [0, 2]), 2: (category == 1) & (colour == 1), 4: category == 1}
     for user in range(world.num_users):
@@ -78,14 +78,14 @@ def test_filters_are_met_all_of_them(search, world, no_exclusions):
 
 
 def test_more_than_the_catalogue_ends_in_no_item(search, world, no_exclusions):
-    rows, scores = find(search, world, Wanted(world.num_items + 50, no_exclusions))
+    rows, scores = find(search, world, SearchQuery(world.num_items + 50, no_exclusions))
     assert rows.shape == scores.shape == (world.num_users, world.num_items + 1)
     assert (np.sort(rows, axis=1) == np.arange(world.num_items + 1)).all()
     assert (rows[:, -1] == 0).all()
 
 
 def test_nothing_wanted_is_nothing_found(search, world, no_exclusions):
-    rows, scores = find(search, world, Wanted(0, no_exclusions))
+    rows, scores = find(search, world, SearchQuery(0, no_exclusions))
     assert rows.shape == scores.shape == (world.num_users, 0)
 
 
@@ -100,3 +100,31 @@ def test_a_filter_that_is_no_categorical_feature_is_refused():
         ValueError, match=r"`index.filters` must name categorical item features. Received: 'tag'; there are \[\]"
     ):
         ItemFilters(["tag"], table, {})
+
+
+@pytest.mark.parametrize("kind", ["ivf", "scann"])
+def test_fewer_found_than_wanted_end_in_no_item(world, kind):
+    """One leaf of fifty holds less than is wanted of it; nothing is found twice."""
+    if kind == "scann":
+        pytest.importorskip("scann", reason="scann is not installed")
+    search = build_search(IndexConfig(kind, num_leaves=50, num_probed_leaves=1), world.items, world.filters)
+    excluded = np.zeros([world.num_users, 40], np.int32)
+    excluded[0] = world.best(0, 40)
+    rows, scores = find(search, world, SearchQuery(400, tf.constant(excluded)))
+    assert rows.shape == (world.num_users, 400)
+    for found, of_found in zip(rows, scores, strict=True):
+        items = found[found > 0]
+        assert 0 < len(items) < 400
+        assert len(set(items.tolist())) == len(items)
+        assert (found[len(items) :] == 0).all()
+        assert (of_found[len(items) :] == np.float32(signatures.LOWEST_SCORE)).all()
+    assert not set(rows[0].tolist()) & set(excluded[0].tolist())
+
+
+@pytest.mark.parametrize("kind", ["exact", "ivf"])
+def test_a_batch_of_no_request(world, kind):
+    search = build_search(CONFIGS[kind], world.items, world.filters)
+    rows, scores = tf.function(search.search)(
+        tf.zeros([0, world.items.shape[1]]), SearchQuery(5, tf.zeros([0, 0], tf.int32))
+    )
+    assert rows.shape[0] == scores.shape[0] == 0

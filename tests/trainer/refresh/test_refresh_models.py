@@ -63,7 +63,7 @@ def scores(models_dir, requests, item_ids):
 def test_it_counts_what_changed(refreshed, transformed_data):
     _, refresh = refreshed
     assert (refresh.num_kept, refresh.num_new, refresh.num_gone) == (len(transformed_data.catalogue) - 2, 3, 2)
-    assert refresh.index_recall == {"recall@10": 1.0, "recall@100": 1.0}
+    assert refresh.index == {"kind": "exact", "recall@10": 1.0, "recall@100": 1.0}
 
 
 def test_items_that_stay_score_as_before(refreshed, candidate_dir, candidate_requests, transformed_data):

@@ -1,4 +1,4 @@
-"""What a batch of requests wants of the catalogue."""
+"""What a batch of requests asks of the catalogue."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ UNKNOWN_VALUE, NO_VALUE = -1, -2
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class SearchQuery:
     """How many items, and which are allowed.
 
     Args:
