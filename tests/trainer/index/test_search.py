@@ -124,7 +124,6 @@ def test_fewer_found_than_wanted_end_in_no_item(world, kind):
 @pytest.mark.parametrize("kind", ["exact", "ivf"])
 def test_a_batch_of_no_request(world, kind):
     search = build_search(CONFIGS[kind], world.items, world.filters)
-    rows, scores = tf.function(search.search)(
-        tf.zeros([0, world.items.shape[1]]), SearchQuery(5, tf.zeros([0, 0], tf.int32))
-    )
+    query = SearchQuery(5, tf.zeros([0, 0], tf.int32))
+    rows, scores = tf.function(lambda users: search.search(users, query))(tf.zeros([0, world.items.shape[1]]))
     assert rows.shape[0] == scores.shape[0] == 0
