@@ -65,12 +65,18 @@ class IvfSearch(CatalogueSearch):
             "num_probed": self._num_probed_by_request(query, tf.shape(user_vectors)[0]),
         }
         signature = (tf.TensorSpec([None], tf.int32), tf.TensorSpec([None], tf.float32))
-        return tf.map_fn(
-            lambda request: self._search_one(request, size),
-            of_request,
-            fn_output_signature=signature,
-            parallel_iterations=_PARALLEL_REQUESTS,
-        )
+
+        def search_each() -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.map_fn(
+                lambda request: self._search_one(request, size),
+                of_request,
+                fn_output_signature=signature,
+                parallel_iterations=_PARALLEL_REQUESTS,
+            )
+
+        # Of no request, `map_fn` does not know the shape.
+        nothing = tf.zeros([0, size], tf.int32), tf.zeros([0, size])
+        return tf.cond(tf.shape(user_vectors)[0] > 0, search_each, lambda: nothing)
 
     def _search_one(self, request: dict[str, Any], size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Rows and scores `[size]` of one request."""
