@@ -22,6 +22,9 @@ def open_strategy(config: TrainerConfig) -> tf.distribute.Strategy:
     """
     if config.distribution == "none":
         return tf.distribute.get_strategy()
+    if not tf.config.list_physical_devices("GPU"):
+        # A replica may get no request of a small batch, of which oneDNN's fused layers end the process.
+        tf.config.optimizer.set_experimental_options({"remapping": False})
     if config.distribution == "mirrored":
         return tf.distribute.MirroredStrategy(_devices(config.num_devices))
     if "TF_CONFIG" not in os.environ:
