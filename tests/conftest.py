@@ -56,6 +56,7 @@ CONFIG = TrainerConfig(
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--num-kills", type=int, default=3, help="times that a training run is killed to see it go on")
     parser.addoption("--num-swaps", type=int, default=3, help="releases that come while clients ask")
+    parser.addoption("--num-mutations", type=int, default=2000, help="damaged requests to send over each protocol")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,6 +35,7 @@ Examples:
     type=ReleaseBase(),
     help="Folder of releases, or a path such as gs://bucket/serving: start a server over it for this one question.",
 )
+@click.option("--label", help="Version label of the release to ask, such as canary.  [default: the highest version]")
 @click.option("--one-call", is_flag=True, help="Ask the one-call cascade model instead of stage after stage.")
 @click.option(
     "--deadline-s",
@@ -59,6 +60,7 @@ def recommend(
     filters: tuple[str, ...],
     target: str | None,
     base: str | None,
+    label: str | None,
     one_call: bool,
     deadline_s: float,
     tls: bool,
@@ -100,6 +102,7 @@ def recommend(
         config = ClientConfig(
             stages,
             one_call=one_call,
+            label=label,
             deadline_s=deadline_s,
             tls=TlsConfig(**tls_options) if tls else None,  # type: ignore[arg-type]
         )

@@ -66,7 +66,7 @@ class Metadata(NamedTuple):
 
 
 def predict(
-    model: str, signature: str, inputs: Mapping[str, np.ndarray], *, version: int | None = None, end_s: float
+    model: str, signature: str, inputs: Mapping[str, np.ndarray], *, version: int | str | None = None, end_s: float
 ) -> Call[Prediction]:
     """Runs a signature of a model.
 
@@ -74,7 +74,7 @@ def predict(
       model: its name.
       signature: its name.
       inputs: arrays by input name; strings are `bytes` in an object array.
-      version: that must answer; the highest by default.
+      version: that must answer, by its number or its label; the highest by default.
       end_s: when to give up, on the monotonic clock.
     """
     request = predict_pb2.PredictRequest(model_spec=_model_spec(model, version))
@@ -84,12 +84,12 @@ def predict(
     return Call(request, _read_prediction, end_s)
 
 
-def signatures_of(model: str, *, version: int | None = None, end_s: float) -> Call[Metadata]:
+def signatures_of(model: str, *, version: int | str | None = None, end_s: float) -> Call[Metadata]:
     """Asks for the signatures of a model.
 
     Args:
       model: its name.
-      version: that must answer; the highest by default.
+      version: that must answer, by its number or its label; the highest by default.
       end_s: when to give up, on the monotonic clock.
     """
     request = get_model_metadata_pb2.GetModelMetadataRequest(
@@ -120,8 +120,10 @@ def _read_versions(response: get_model_status_pb2.GetModelStatusResponse) -> set
     return {status.version for status in response.model_version_status if status.state == available}
 
 
-def _model_spec(model: str, version: int | None) -> model_pb2.ModelSpec:
+def _model_spec(model: str, version: int | str | None) -> model_pb2.ModelSpec:
     spec = model_pb2.ModelSpec(name=model)
-    if version is not None:
+    if isinstance(version, str):
+        spec.version_label = version
+    elif version is not None:
         spec.version.value = version
     return spec

@@ -15,6 +15,7 @@ class ClientConfig:
     Args:
       stages: the cascade in funnel order, as the manifest of the release has it.
       one_call: ask the `cascade` model once instead of stage after stage.
+      label: version label of the release to ask, such as `canary`; `None` asks the highest version.
       deadline_s: seconds that a request may take, all its calls included, unless it says otherwise.
       hop_share: the share of what is left that every stage but the last may take, so that the later ones have time.
       fallback: answer with the order of the stage before, and say so, when a later stage misses its deadline.
@@ -24,6 +25,7 @@ class ClientConfig:
 
     stages: tuple[Stage, ...]
     one_call: bool = False
+    label: str | None = None
     deadline_s: float = 5.0
     hop_share: float = 0.7
     fallback: bool = True

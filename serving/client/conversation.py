@@ -100,11 +100,11 @@ class Conversation:
     def _examples(self, requests: Sequence[Request], end_s: float) -> Steps[list[tf.train.Example]]:
         """Asks what the model takes, once, and again when a request has more: a new release may take it."""
         if self._features is None or any(self._features.unknown(request) for request in requests):
-            self._features = yield from self._learn_features(None, end_s)
+            self._features = yield from self._learn_features(self._config.label, end_s)
         features = self._features
         return [features.example(request) for request in requests]
 
-    def _learn_features(self, release: int | None, end_s: float) -> Steps[RequestFeatures]:
+    def _learn_features(self, release: int | str | None, end_s: float) -> Steps[RequestFeatures]:
         model, signature = (
             (signatures.CASCADE, signatures.RECOMMEND)
             if self._config.one_call
@@ -127,19 +127,20 @@ class Conversation:
 
     def _one_call(self, batch: _Batch) -> Steps[Funnel]:
         names = signatures.CASCADE, signatures.RECOMMEND_EXAMPLES
-        answer = yield from self._search(*names, batch, batch.sizes, None, batch.end_s)
+        answer = yield from self._search(*names, batch, batch.sizes, self._config.label, batch.end_s)
         yield from self._check_search(batch, answer.version)
         return Funnel.found(answer, len(batch.sizes))
 
     def _pinned(self, batch: _Batch) -> Steps[Funnel]:
         """Stage after stage, and once more from the start when the release of the first answer is gone."""
         try:
-            return (yield from self._stage_after_stage(batch, None))
+            return (yield from self._stage_after_stage(batch, self._config.label))
         except ReleaseNotFoundError:
-            release = yield from self._newest_complete_release(batch.end_s)
+            # A label stands for another release by then.
+            release = self._config.label or (yield from self._newest_complete_release(batch.end_s))
             return (yield from self._stage_after_stage(batch, release))
 
-    def _stage_after_stage(self, batch: _Batch, release: int | None) -> Steps[Funnel]:
+    def _stage_after_stage(self, batch: _Batch, release: int | str | None) -> Steps[Funnel]:
         first, *later = self._config.stages
         wanted = [first.capacity if size else 0 for size in batch.sizes]
         hop_end_s = self._hop_end_s(batch.end_s, is_last=not later)
@@ -167,7 +168,7 @@ class Conversation:
         return end_s if is_last else now_s + self._config.hop_share * (end_s - now_s)
 
     def _search(
-        self, model: str, signature: str, batch: _Batch, sizes: list[int], release: int | None, end_s: float
+        self, model: str, signature: str, batch: _Batch, sizes: list[int], release: int | str | None, end_s: float
     ) -> Steps[Prediction]:
         inputs = {signatures.EXAMPLES: _serialized(batch.searching), signatures.K: np.array(sizes, np.int32)}
         return with_retries(predict(model, signature, inputs, version=release, end_s=end_s), self._config.retry)

@@ -48,7 +48,8 @@ def publish(store: ReleaseStore, sources: Mapping[str, AnyPath], num_releases_ke
       The manifest of the new release, or of the newest one if it is intact and the models are the same.
 
     Raises:
-      ReleaseError: the pin is damaged, `fields` make no release, or a copy is not what its source was.
+      ReleaseError: the pin is damaged, `fields` make no release, a copy is not what its source was, or another push
+        was under way.
     """
     pin = store.pin()
     manifest = Manifest(
@@ -65,6 +66,7 @@ def publish(store: ReleaseStore, sources: Mapping[str, AnyPath], num_releases_ke
     for name, path in sources.items():
         files.copy_tree(path, transit / name)
         if checksums(transit / name) != manifest.checksums[name]:
+            _check_alone(store, manifest, transit / _MANIFEST)
             raise ReleaseError(f"{transit / name} must be a copy of {path}, which changed, or was not copied whole")
     _move_in(store, manifest, transit)
     for old in store.versions()[:-num_releases_kept]:
@@ -74,13 +76,34 @@ def publish(store: ReleaseStore, sources: Mapping[str, AnyPath], num_releases_ke
 
 
 def _move_in(store: ReleaseStore, manifest: Manifest, transit: AnyPath) -> None:
-    for name in manifest.models:
-        target = store.model_path(name, manifest.version)
-        target.parent.mkdir(exist_ok=True)
-        files.move_in(transit / name, target)
+    """Gives the models their final names, and the manifest last."""
     target = store.manifest_path(manifest.version)
-    target.parent.mkdir(exist_ok=True)
-    files.rename_file(transit / _MANIFEST, target)
+    _check_alone(store, manifest, transit / _MANIFEST)
+    with contextlib.suppress(FileNotFoundError):  # of what another push took away; then the manifest is gone as well
+        for name in manifest.models:
+            path = store.model_path(name, manifest.version)
+            path.parent.mkdir(exist_ok=True)
+            files.move_in(transit / name, path)
+        target.parent.mkdir(exist_ok=True)
+        files.rename_file(transit / _MANIFEST, target)
+    _check_alone(store, manifest, target)
+
+
+def _check_alone(store: ReleaseStore, manifest: Manifest, path: AnyPath) -> None:
+    """Looks whether the manifest is where it was put.
+
+    Raises:
+      ReleaseError: another push was under way, as nothing prevents in a bucket, and took this one for a killed one.
+    """
+    try:
+        is_there = path.read_text() == manifest.to_json()
+    except FileNotFoundError:
+        is_there = False
+    if not is_there:
+        raise ReleaseError(
+            f"Version {manifest.version} under {store.base} was taken away while it was pushed: another push was "
+            "under way. A path with a scheme takes one at a time"
+        )
 
 
 def _withdraw(store: ReleaseStore, version: int) -> None:

@@ -10,6 +10,7 @@ from trainer.config import TrainerConfig
 from trainer.config_json import to_json
 from trainer.features import EncodedFeature, FeatureSpec
 from trainer.fingerprint import Fingerprint, input_parts
+from trainer.index.config import IndexConfig
 
 
 def open_store(
@@ -26,7 +27,8 @@ def open_store(
 
     Args:
       base: folder of the checkpoints of all runs.
-      config: the training run; how often it saves its state does not make it another one.
+      config: the training run; how often it saves its state, and how the models that it exports search the catalogue,
+        do not make it another one.
       features: the declared features.
       encoded_features: what Transform made of them.
       files: input files by what they are; their content counts and not their names.
@@ -35,7 +37,7 @@ def open_store(
     """
     fingerprint = Fingerprint(
         {
-            "config": to_json(dataclasses.replace(config, checkpoints=CheckpointConfig())),
+            "config": to_json(dataclasses.replace(config, checkpoints=CheckpointConfig(), index=IndexConfig())),
             **input_parts(features, encoded_features, files, source_hash),
         }
     )

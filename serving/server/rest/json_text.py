@@ -20,6 +20,9 @@ _PARSE_ERRORS = {
     "Unterminated string starting at": "Missing a closing quotation mark in string.",
     "Invalid control character at": "Invalid encoding in string.",
 }
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -31,7 +34,8 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not body:
         raise _parse_error("The document is empty")
     try:
-        value = json.loads(body.decode("utf-8-sig"))
+        text = body.decode("utf-8-sig")
+        value = json.loads(text)
     except json.JSONDecodeError as error:
         reason = _PARSE_ERRORS.get(error.msg, f"{error.msg}.")
         if not body.strip():
@@ -41,6 +45,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
         raise _parse_error(f"Invalid encoding in string. at offset: {error.start}") from None
     except (RecursionError, ValueError):  # nested too deeply; a number of thousands of digits
         raise _parse_error("Terminate parsing due to Handler error. at offset: 0") from None
+    half = next((escape for escape in _ESCAPE.finditer(text) if escape["half"]), None)
+    if half is not None:  # which is no character, and cannot be written in an answer
+        raise _parse_error(f"The surrogate pair in string is invalid. at offset: {half.start()}")
     if not isinstance(value, dict):
         raise format_error(value, "Is not object")
     return value

@@ -1,3 +1,5 @@
+import contextlib
+import dataclasses
 import shutil
 import socket
 import threading
@@ -17,9 +19,10 @@ from serving.client.errors import (
 )
 from serving.client.model_client import ModelClient
 from serving.release.manifest import Stage
+from serving.release.pin_release import pin_release
 from serving.release.push import push
 from serving.release.store import ReleaseStore
-from serving.server.release_server import release_server
+from serving.server.release_server import label_watcher, release_server
 
 STAGES = (Stage("retrieval", 6), Stage("ranking", 4))
 CONFIG = ClientConfig(STAGES, deadline_s=60)
@@ -143,6 +146,44 @@ def test_no_answer_in_time(open_client):
         client = open_client(address, CONFIG)
         with pytest.raises(RecommendTimeoutError, match=f"^Model 'retrieval' at {address} did not answer in time"):
             client.recommend(deadline_s=0.2)
+
+
+@pytest.mark.parametrize("one_call", [False, True])
+def test_a_label_says_which_release_is_asked(base, server, cascade_models, one_call):
+    stable = ReleaseStore(base).versions()[-1]
+    canary = push(cascade_models(2), base, stages=STAGES).version
+    pin_release(base, stable, canary=canary)
+
+    def ask(label):
+        with RecommenderClient(server.target, dataclasses.replace(CONFIG, label=label, one_call=one_call)) as client:
+            answer = client.recommend(context={"tab": 5}, k=1)
+            return answer.release, answer.scores
+
+    def wait_for(label, release):
+        end_s = time.monotonic() + 60
+        answered = None
+        while answered != release:
+            assert time.monotonic() < end_s, f"{label} is still {answered}"
+            with contextlib.suppress(InvalidRequestError, ReleaseNotFoundError):  # no such label, or not loaded yet
+                answered = ask(label)[0]
+
+    watcher = label_watcher(server, base, 0.05)
+    watcher.start()
+    try:
+        for label, version in (("stable", stable), ("canary", canary)):
+            wait_for(label, version)
+        assert [ask(label) for label in ("stable", "canary", None)] == [
+            (stable, [100.0]),
+            (canary, [200.0]),
+            (canary, [200.0]),
+        ]
+        pin_release(base, canary, canary=stable)
+        for label, version in (("stable", canary), ("canary", stable)):
+            wait_for(label, version)
+        with pytest.raises(InvalidRequestError, match="Unrecognized servable version label: blue"):
+            ask("blue")
+    finally:
+        watcher.stop()
 
 
 def test_every_stage_answers_of_one_release_while_releases_come(base, server, follower, cascade_models):

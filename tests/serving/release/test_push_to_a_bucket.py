@@ -5,6 +5,7 @@ where the step is none that buckets do at once: a rename is a copy and a removal
 """
 
 import functools
+import re
 
 import pytest
 import tensorflow as tf
@@ -176,6 +177,34 @@ def test_a_rollback_that_is_killed_leaves_the_newest_release(store, each_step, w
         assert {first, second} <= set(store.versions())
         number += 5
     assert store.latest().rollback_of == first
+
+
+@pytest.mark.parametrize("number", range(5, 95, 9))
+def test_of_two_pushes_at_the_same_time_one_says_so_and_the_other_is_whole(
+    store, each_step, write_models, stages, number
+):
+    """A second push runs from its start to its end in the middle of a first one."""
+    base = push(write_models("a"), store.base, stages=stages)
+    first, second = write_models("b"), write_models("c")
+    num_steps, inner = 0, []
+
+    def step(*step):
+        nonlocal num_steps
+        num_steps += 1
+        if num_steps == number:
+            inner.append(push(second, store.base, stages=stages))
+
+    each_step(step)
+    outer, error = None, ""
+    try:
+        outer = push(first, store.base, stages=stages)
+    except ReleaseError as raised:
+        error = str(raised)
+    each_step(lambda *step: None)
+    message = f"Version [0-9]+ under {store.base} was taken away while it was pushed: another push was under way"
+    assert outer or re.match(message, error)
+    check_what_servers_see(store)
+    assert store.versions() == [release.version for release in (base, outer, *inner) if release is not None]
 
 
 def test_what_a_push_that_was_cut_off_left(store, write_models, stages):

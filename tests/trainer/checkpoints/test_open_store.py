@@ -6,6 +6,7 @@ from trainer.checkpoints.config import CheckpointConfig
 from trainer.checkpoints.open_store import open_store
 from trainer.config import TrainerConfig
 from trainer.features import EncodedFeature, FeatureSpec
+from trainer.index.config import IndexConfig
 
 CONFIG, FEATURES = TrainerConfig(), FeatureSpec()
 
@@ -45,9 +46,12 @@ def test_whatever_changes_what_is_learned_makes_another_run(opened, change):
     assert opened(**change) != opened()
 
 
-def test_how_often_the_state_is_saved_does_not(opened):
-    config = dataclasses.replace(CONFIG, checkpoints=CheckpointConfig(interval_steps=3, num_kept=5))
-    assert opened(config=config) == opened()
+@pytest.mark.parametrize(
+    "change",
+    [{"checkpoints": CheckpointConfig(interval_steps=3, num_kept=5)}, {"index": IndexConfig("ivf", filters=("tag",))}],
+)
+def test_what_changes_nothing_of_it_does_not(opened, change):
+    assert opened(config=dataclasses.replace(CONFIG, **change)) == opened()
 
 
 def test_a_run_that_starts_anew_is_told_why(opened, tmp_path):

@@ -17,6 +17,7 @@ from trainer.candidate import read_manifest, write_candidate
 from trainer.cascade_model import CascadeModel
 from trainer.index.config import IndexConfig
 from trainer.refresh.material import read_material
+from trainer.refresh.refresh_models import refresh_models
 from trainer.warm_start import vocabularies
 
 K = 20
@@ -96,6 +97,21 @@ def test_both_models_filter(released, transformed_data, raw_inputs, candidate_re
         assert {of_item[item_id] for item_id in found.ravel() if item_id} == set(wanted)
     nothing = ask(released, ("retrieval", "retrieve"), raw, filter_category=tf.fill(values.shape, "no such"))
     assert (nothing["item_id"].numpy() == b"").all()
+
+
+def test_a_refresh_keeps_the_index_and_its_filters(
+    released, transformed_data, raw_inputs, candidate_requests, tmp_path
+):
+    refresh = refresh_models(str(released / "models" / "cascade"), transformed_data.catalogue, str(tmp_path / "models"))
+    kind = read_material(str(released / "models" / "cascade")).config.index.kind
+    assert refresh.index == {"kind": kind, "recall@10": 1.0, "recall@100": 1.0}
+    raw = raw_inputs(candidate_requests)
+    wanted = sorted(set(categories(transformed_data).values()))[0]
+    values = tf.fill([len(candidate_requests), 1], wanted)
+    for name in (("retrieval", "retrieve"), ("cascade", "recommend")):
+        before, after = (ask(folder, name, raw, filter_category=values) for folder in (released, tmp_path))
+        assert (before["item_id"].numpy()[:, 0] != b"").all()
+        np.testing.assert_array_equal(after["item_id"], before["item_id"])
 
 
 def test_a_client_filters_and_says_how_many_leaves(released, transformed_data, tmp_path):

@@ -40,6 +40,22 @@ def test_it_finds_the_best_and_scores_them_exactly(search, world, no_exclusions)
     np.testing.assert_allclose(search.score(tf.constant(world.users), tf.constant(rows)), scores, rtol=1e-5)
 
 
+def test_a_saved_model_finds_the_same(search, world, no_exclusions, tmp_path):
+    """ScaNN's tree is made of the variables when the model is loaded."""
+    module = tf.Module()
+    module.search = search
+    module.find = tf.function(
+        lambda users: search.search(users, SearchQuery(20, no_exclusions)),
+        input_signature=[tf.TensorSpec([None, world.items.shape[1]])],
+    )
+    tf.saved_model.save(module, str(tmp_path / "model"))
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    rows, scores = loaded.find(tf.constant(world.users))
+    expected_rows, expected_scores = find(search, world, SearchQuery(20, no_exclusions))
+    np.testing.assert_array_equal(rows, expected_rows)
+    np.testing.assert_allclose(scores, expected_scores, rtol=1e-5)
+
+
 def test_excluded_items_are_not_found(search, world):
     excluded = np.zeros([world.num_users, 30], np.int32)
     for user in range(1, world.num_users):  # the first excludes nothing

@@ -97,12 +97,22 @@ def test_new_items_are_recommended_by_their_features(refreshed, candidate_reques
     assert of_own < of_other
 
 
-def test_the_catalogue_of_the_release_gives_the_models_of_the_release(candidate_dir, transformed_data, tmp_path):
+def test_the_catalogue_of_the_release_gives_the_models_of_the_release(
+    candidate_dir, transformed_data, candidate_requests, tmp_path
+):
     refresh = refresh_models(str(candidate_dir / "models" / "cascade"), transformed_data.catalogue, str(tmp_path / "m"))
     assert (refresh.num_new, refresh.num_gone) == (0, 0)
     for model in ("retrieval", "ranking", "cascade"):
         before, after = (checksums(folder / model) for folder in (candidate_dir / "models", tmp_path / "m"))
         assert after.keys() == before.keys()
+    inputs = {"examples": tf.constant(candidate_requests), "k": tf.fill([len(candidate_requests)], 10)}
+    for model, signature in (("retrieval", "retrieve_examples"), ("cascade", "recommend_examples")):
+        before, after = (
+            tf.saved_model.load(str(folder / model)).signatures[signature](**inputs)
+            for folder in (candidate_dir / "models", tmp_path / "m")
+        )
+        np.testing.assert_array_equal(after["item_id"], before["item_id"])
+        np.testing.assert_allclose(after["score"], before["score"], rtol=1e-5, atol=1e-6)
 
 
 def test_a_refreshed_release_can_be_refreshed_again(refreshed, transformed_data, tmp_path):

@@ -81,6 +81,11 @@ def test_parses_numbers_that_are_not_finite_and_a_byte_order_mark():
         (b'{"a": x}', "JSON Parse error: Invalid value. at offset: 6"),
         (b'{"a": 1} 2', "JSON Parse error: The document root must not be followed by other values. at offset: 9"),
         (b'{"a": "\xff"}', "JSON Parse error: Invalid encoding in string. at offset: 7"),
+        (
+            b'{"a": "\\\\ud83d \\\\\\uD83D "}',
+            "JSON Parse error: The surrogate pair in string is invalid. at offset: 17",
+        ),
+        (b'"\\udE00"', "JSON Parse error: The surrogate pair in string is invalid. at offset: 1"),
         (b"[" * 100_000, "JSON Parse error: Terminate parsing due to Handler error. at offset: 0"),
         (b'{"a": ' + b"1" * 5000 + b"}", "JSON Parse error: Terminate parsing due to Handler error. at offset: 0"),
         (b"[1]", "JSON Value: [\n    1\n] Is not object"),
@@ -90,6 +95,10 @@ def test_what_is_no_object(body, message):
     with pytest.raises(ServingError) as caught:
         parse_object(body)
     assert (caught.value.code, caught.value.message) == (grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def test_a_pair_of_surrogates_is_a_character():
+    assert parse_object(rb'{"a": "\ud83D\uDe00\ud83d\ude00"}') == {"a": "😀" * 2}
 
 
 @settings(deadline=None)
