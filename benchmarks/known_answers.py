@@ -1,10 +1,12 @@
 """Whether an answer is that of a release."""
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.client_processes import Ask
 from benchmarks.serving_calls import RecommendCalls
 
 if TYPE_CHECKING:
@@ -25,21 +27,43 @@ class Judged(NamedTuple):
     Args:
       release: that says it gave it.
       content: which of the known releases gives this answer, by its place; `None` if none of them does.
+      was_refused: whether the client, with all its attempts, found no server before.
     """
 
     release: int
     content: int | None
+    was_refused: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JudgedCalls(RecommendCalls):
-    """`RecommendCalls` whose answers are compared with those that are known.
+    """`RecommendCalls` that are asked again when there is no server, whose answers are compared with those known.
 
     Args:
       known: by release and request, what it answers when nothing else goes on.
     """
 
     known: Sequence[Sequence[Known]]
+
+    def open(self) -> Ask:
+        """Connects; an `Ask` returns a `Judged`."""
+        from serving.client.errors import ServerUnavailableError
+
+        ask_once = super().open()
+
+        async def ask(question: int) -> Judged:
+            end_s = time.monotonic() + self.deadline_s
+            was_refused = False
+            while True:
+                try:
+                    judged: Judged = await ask_once(question)
+                    return judged._replace(was_refused=was_refused)
+                except ServerUnavailableError:
+                    if time.monotonic() > end_s:
+                        raise
+                    was_refused = True
+
+        return ask
 
     def outcome(self, number: int, answer: "Recommendations") -> Judged:
         """Returns which release the answer names and which one it is of."""

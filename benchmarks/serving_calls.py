@@ -46,7 +46,6 @@ class RecommendCalls:
       requests: asked in turn.
       one_call: whether to ask the one-call model.
       deadline_s: of a request.
-      max_attempts: of a call that found no server.
     """
 
     target: str
@@ -54,19 +53,12 @@ class RecommendCalls:
     requests: Sequence["Request"]
     one_call: bool = False
     deadline_s: float = 60.0
-    max_attempts: int = 4
 
     def open(self) -> Ask:
         """Connects; an `Ask` returns what `outcome` makes of the answer."""
-        from serving.client import AsyncRecommenderClient, ClientConfig, RetryPolicy
+        from serving.client import AsyncRecommenderClient, ClientConfig
 
-        config = ClientConfig(
-            tuple(self.stages),
-            one_call=self.one_call,
-            deadline_s=self.deadline_s,
-            fallback=False,
-            retry=RetryPolicy(max_attempts=self.max_attempts),
-        )
+        config = ClientConfig(tuple(self.stages), one_call=self.one_call, deadline_s=self.deadline_s, fallback=False)
         client = AsyncRecommenderClient(self.target, config)
 
         async def ask(question: int) -> Any:

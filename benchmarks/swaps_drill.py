@@ -113,7 +113,6 @@ class Drill:
                     self._requests,
                     one_call=one_call,
                     deadline_s=_TIMEOUT_S,
-                    max_attempts=10_000,
                     known=known,
                 )
                 for one_call in (False, True)

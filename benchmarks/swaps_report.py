@@ -48,7 +48,7 @@ class Summary:
 
     Args:
       num_requests: that clients asked.
-      failures: what came instead of an answer, by how often.
+      failures: what came instead of an answer, by how often; no server but while it was killed among it.
       num_mixed: answers that are not what the release that they name answers.
       num_damaged: answers that name the damaged release.
       damaged_was_loaded: whether a model ever had it.
@@ -93,7 +93,7 @@ def summary(course: Course) -> Summary:
     judged = [answer.value for answer in course.answers if not answer.failed]
     return Summary(
         num_requests=len(course.answers),
-        failures=dict(Counter(answer.value for answer in course.answers if answer.failed)),
+        failures=dict(_failures(course)),
         num_mixed=sum(_is_mixed(answer, course.contents) for answer in judged),
         num_damaged=sum(answer.release == course.damaged for answer in judged),
         damaged_was_loaded=course.damaged_was_loaded,
@@ -136,6 +136,16 @@ def text(result: Summary, provenance: Mapping[str, str]) -> str:
             "\n".join(f"- {line}." for line in lines),
         ]
     )
+
+
+def _failures(course: Course) -> Counter[str]:
+    failures = Counter(answer.value for answer in course.answers if answer.failed)
+    kills = [window for window in course.windows if window.kind == "kill"]
+    for answer in course.answers:
+        if not answer.failed and answer.value.was_refused:
+            is_due = any(kill.start_s <= answer.end_s and answer.start_s <= kill.end_s for kill in kills)
+            failures["no server answered, though none was killed"] += not is_due
+    return +failures
 
 
 def _is_mixed(answer: Judged, contents: Mapping[int, int]) -> bool:

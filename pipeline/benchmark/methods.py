@@ -59,6 +59,9 @@ _ABLATIONS = {
     "lcron_learned_e2e": _lcron("LCRON, weight of L_e2e learned too", end_to_end_weight="none"),
     "lcron_capacities": _lcron("LCRON, L_e2e at the capacities", use_list_capacities="true"),
     "lcron_negatives_10": _lcron("LCRON, negatives × 10", negative_weight="10"),
+    "fs_lambda_loss_ground_truth": Method(
+        "FS-LambdaLoss, ground truth alone", {"method": "fs_lambda_loss", "fs_lambda_loss.labels": "ground_truth"}
+    ),
     "neural_sort_alone": Method("NeuralSort alone", {"method": "permutation", "permutation.operator": "neural_sort"}),
     "soft_sort_alone": Method("SoftSort alone", {"method": "permutation", "permutation.operator": "soft_sort"}),
 }

@@ -107,3 +107,12 @@ def quiet_libraries() -> None:
     warnings.simplefilter("ignore", FutureWarning)
     warnings.simplefilter("ignore", DeprecationWarning)
     logging.getLogger().addHandler(logging.NullHandler())  # else the first notice adds a handler for the terminal
+
+
+def log_to_stderr(name: str) -> None:
+    """Shows what the modules of a package report while the command runs."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

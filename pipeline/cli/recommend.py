@@ -72,6 +72,8 @@ def recommend(
     """Asks a served release over gRPC what to recommend to a user, with the user's newest logged request."""
     if (target is None) == (base is None):
         raise click.UsageError("give either --target or --base")
+    if label is not None and target is None:
+        raise click.UsageError("--label is for a --target: the server over --base answers with the newest release")
     tls_options = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file, "server_name": server_name}
     tls = tls or any(tls_options.values())
     if tls and target is None:
@@ -89,6 +91,7 @@ def recommend(
     from pipeline.cli.tables import recommendations_table
     from serving.client import ClientConfig, RecommenderClient, TlsConfig
     from serving.client.errors import RecommendError
+    from serving.release.intact import IntactReleases
     from serving.release.manifest import ReleaseError, Stage
     from serving.release.store import ReleaseStore
     from serving.server.server import ServeError
@@ -96,7 +99,7 @@ def recommend(
     with one_line_errors(RecommendError, ReleaseError, ServeError):
         record = latest_request(open_adapter(experiment, data), user)
         request = as_request(record, experiment.features, k, exclude, wanted)
-        manifest = None if base is None else ReleaseStore(base).latest()
+        manifest = None if base is None else IntactReleases(ReleaseStore(base)).newest()
         configured = tuple(Stage(stage.name, stage.capacity) for stage in experiment.trainer.stages)
         stages = manifest.stages if manifest is not None else configured
         config = ClientConfig(

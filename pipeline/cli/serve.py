@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import ReleaseBase, one_line_errors, quiet_libraries
+from pipeline.cli.options import ReleaseBase, log_to_stderr, one_line_errors, quiet_libraries
 
 STOCK = "tensorflow_model_server"
 
@@ -31,7 +31,7 @@ All flags of tensorflow_model_server are taken; docs/serving.md lists them.
     type=ReleaseBase(),
     help="Folder that releases are pushed to, or a path such as gs://bucket/serving.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", help=f"Address to listen on; {STOCK} listens on all.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), default=8500, show_default=True, help="gRPC port; 0 = any free.")
 @click.option(
     "--server",
@@ -39,19 +39,24 @@ All flags of tensorflow_model_server are taken; docs/serving.md lists them.
     help=f"Which server to use.  [default: {STOCK} if it is on PATH, else embedded]",
 )
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED)
-def serve(base: str | None, host: str, port: int, server: str | None, flags: tuple[str, ...]) -> None:
+def serve(base: str | None, host: str | None, port: int, server: str | None, flags: tuple[str, ...]) -> None:
     """Serves the newest release, as TF Serving does, and follows new ones; or any models, with TF Serving's flags.
 
     Ends on SIGTERM or Ctrl-C after the calls in flight.
     """
     binary = _stock_server(server)
     if binary is not None:
+        if host is not None:
+            raise click.UsageError(f"--host: {STOCK} listens on all addresses. Received: --host={host} for {binary}")
+        click.echo(f"{binary} listens on all addresses, port {port}; --server embedded takes a --host", err=True)
         _become([binary, f"--port={port}", *_models(base), *flags])
+    host = host or "127.0.0.1"
     if base is None:
         from serving.server.__main__ import main
 
         sys.exit(main([f"--host={host}", f"--port={port}", *flags], program="lcron serve"))
     quiet_libraries()
+    log_to_stderr("serving")
     from serving.server.release_server import ServeError, serve_release_base
 
     with one_line_errors(ServeError):

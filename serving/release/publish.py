@@ -100,9 +100,11 @@ def _check_alone(store: ReleaseStore, manifest: Manifest, path: AnyPath) -> None
     except FileNotFoundError:
         is_there = False
     if not is_there:
+        if not store.manifest_path(manifest.version).exists():
+            _withdraw(store, manifest.version)
         raise ReleaseError(
-            f"Version {manifest.version} under {store.base} was taken away while it was pushed: another push was "
-            "under way. A path with a scheme takes one at a time"
+            f"Version {manifest.version} under {store.base} was taken away while it was pushed, by another push or by "
+            "hand. A path with a scheme takes one push at a time"
         )
 
 

@@ -22,6 +22,15 @@ class VersionLabels:
         self._labels: dict[str, dict[str, int]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def versions(self) -> set[int]:
+        """The available versions that a label of their model stands for."""
+        return {
+            version
+            for model, labels in self._labels.items()
+            for version in set(labels.values()).intersection(self._table.available(model))
+        }
+
     def version(self, model: str, label: str) -> int:
         """Returns the version that a label stands for.
 

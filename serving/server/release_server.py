@@ -15,6 +15,7 @@ from serving.server.flags import parse_flags
 from serving.server.messages import TextMessageError
 from serving.server.model_config import ModelServerConfig
 from serving.server.options import ServeError
+from serving.server.program import set_parallelism
 from serving.server.server import ModelServer
 from serving.server.settings import Settings, read_settings
 from serving.signatures import RETRIEVAL
@@ -55,16 +56,23 @@ def release_server(
         config = _config(store, models)
     except (ReleaseError, TextMessageError, OSError) as error:
         raise ServeError(str(error)) from None
-    return ModelServer(
+
+    def versions() -> list[int]:
+        released = releases.versions()
+        # What a label stands for stays until the label has moved to what is loaded.
+        return released and sorted({*released, *server.labelled_versions})
+
+    server = ModelServer(
         config.model_config_list.config,
         host=host,
         port=port,
         poll_interval_s=poll_interval_s,
         start_timeout_s=start_timeout_s,
-        released_versions=releases.versions,
+        released_versions=versions,
         # A label waits for its version, which is loaded after the start.
         **(options | {"allow_version_labels_for_unavailable_models": True}),
     )
+    return server
 
 
 def label_watcher(server: ModelServer, base: str | os.PathLike[str], poll_interval_s: float = 1.0) -> ConfigWatcher:
@@ -117,6 +125,7 @@ def serve_release_base(
       ServeError: there is nothing to serve, it cannot be loaded in time, or the port is in use.
     """
     settings = _settings([f"--host={host}", f"--port={port}", *flags])
+    set_parallelism(settings)
     server = release_server(base, host=host, port=port, start_timeout_s=start_timeout_s, **settings.server_options())
     watcher = label_watcher(server, base, settings.flags.file_system_poll_wait_seconds)
 

@@ -121,6 +121,11 @@ class ModelServer:
         """Returns the versions of a model that answer now, highest first."""
         return sorted(self._manager.versions.available(name), reverse=True)
 
+    @property
+    def labelled_versions(self) -> set[int]:
+        """The available versions that a label of their model stands for."""
+        return self._labels.versions
+
     def start(self) -> None:
         """Loads the models and starts to answer.
 

@@ -39,6 +39,11 @@ def test_summary_of_a_good_course():
         (course_of([*GOOD[:4], Judged(8, None)]), "num_mixed", 1),
         (course_of([*GOOD[:4], Judged(9, 1)]), "num_damaged", 1),
         (course_of([*GOOD[:4], "TimeoutError: late"], failed=[4]), "failures", {"TimeoutError: late": 1}),
+        (
+            course_of([GOOD[0], Judged(7, 0, was_refused=True), *GOOD[2:]]),
+            "failures",
+            {"no server answered, though none was killed": 1},
+        ),
         (course_of(GOOD, damaged_was_loaded=True), "damaged_was_loaded", True),
         (course_of(GOOD[2:]), "num_releases", 1),
     ],
@@ -47,6 +52,10 @@ def test_summary_of_a_bad_course(course, field, value):
     result = summary(course)
     assert getattr(result, field) == value
     assert not result.is_correct
+
+
+def test_a_request_may_find_no_server_while_it_is_killed():
+    assert summary(course_of([*GOOD[:3], Judged(8, 1, was_refused=True), GOOD[4]])).is_correct
 
 
 def test_answers_that_are_the_same():

@@ -39,10 +39,10 @@ def test_the_server_is_started_as_in_kubernetes(services, container):
     server = services["tensorflow-serving"]
     assert server["image"] == container["image"] == f"tensorflow/serving:{API_VERSION}"
     command = [
-        argument.replace("${LCRON_CPUS:-4}", container["resources"]["limits"]["cpu"]) for argument in server["command"]
+        argument.replace("${LCRON_CPUS:-2}", container["resources"]["limits"]["cpu"]) for argument in server["command"]
     ]
     assert (server["entrypoint"], command) == (container["command"], container["args"])
-    assert server["deploy"]["resources"]["limits"]["cpus"] == "${LCRON_CPUS:-4}"
+    assert server["deploy"]["resources"]["limits"]["cpus"] == "${LCRON_CPUS:-2}"
     assert server["init"] is True  # as process 1 the server would ignore SIGTERM
 
 

@@ -203,7 +203,9 @@ class CascadeLoss(tf.keras.layers.Layer):
     def _fs_lambda_loss(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
         config = self.config.fs_lambda_loss
         loss = functools.partial(fs_lambda_loss, where=batch["where"], top_n=config.top_n, smoothing=config.smoothing)
-        return self._sum_of_stages([loss(s, batch["labels"]) for s in scores])
+        is_graded = config.labels == "graded"
+        labels = batch["labels"] if is_graded else tf.cast(batch["ground_truth"], tf.float32)
+        return self._sum_of_stages([loss(s, labels) for s in scores])
 
     def _permutation(self, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
         config = self.config.permutation

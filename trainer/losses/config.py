@@ -12,6 +12,7 @@ MethodKind = Literal[
 ]
 PermutationKind = Literal["neural_sort", "soft_sort"]
 TiesKind = Literal["ignore", "by_position"]
+LabelsKind = Literal["graded", "ground_truth"]
 RankingKind = Literal[
     "pairwise_hinge_loss",
     "pairwise_logistic_loss",
@@ -111,12 +112,15 @@ class LambdaLossConfig:
     Args:
       top_n: positions whose order counts; `None` means all.
       smoothing: share of the NDCG-2 weights, in `[0, 1]`; the rest is LambdaRank's.
+      labels: what is ordered by: the graded labels, or whether an item is of the ground truth.
     """
 
     top_n: int | None = 30
     smoothing: float = 0.8
+    labels: LabelsKind = "graded"
 
     def __post_init__(self) -> None:
+        check_kind(self, "labels", LabelsKind)
         if self.top_n is not None:
             check_positive(self, "top_n")
         if not 0 <= self.smoothing <= 1:

@@ -180,9 +180,10 @@ def _json(message: Message) -> str:
 def _model_spec(match: re.Match[str]) -> model_pb2.ModelSpec:
     model_spec = model_pb2.ModelSpec(name=urllib.parse.unquote(match["model"]))
     if match["version"] is not None:
-        if int(match["version"]) >= 2**63:
+        digits = match["version"].lstrip("0") or "0"
+        if len(digits) > len(str(2**63)) or int(digits) >= 2**63:
             raise invalid_argument(f"Failed to convert version: {match['version']} to numeric.")
-        model_spec.version.value = int(match["version"])
+        model_spec.version.value = int(digits)
     if match["label"] is not None:
         model_spec.version_label = urllib.parse.unquote(match["label"])
     return model_spec

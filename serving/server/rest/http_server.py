@@ -45,6 +45,7 @@ class RestServer:
         self._in_flight = 0
         self.is_draining = False
         self._server: _HttpServer | None = None
+        self._thread: threading.Thread | None = None
 
     def listen(self) -> int:
         """Takes the port and returns it.
@@ -62,14 +63,16 @@ class RestServer:
     def start(self) -> None:
         """Starts to answer."""
         if self._server is not None:
-            threading.Thread(target=self._server.serve_forever, name="rest", daemon=True).start()
+            self._thread = threading.Thread(target=self._server.serve_forever, name="rest", daemon=True)
+            self._thread.start()
 
     def stop(self, grace_s: float) -> None:
         """Refuses new connections, waits for the requests in flight, at most `grace_s` seconds."""
         if self._server is None:
             return
         self.is_draining = True
-        self._server.shutdown()
+        if self._thread is not None:  # else `shutdown` would wait for an end that never comes
+            self._server.shutdown()
         with self._idle:
             self._idle.wait_for(lambda: not self._in_flight, grace_s)
         self._server.server_close()

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, input_pb2, regression_pb2
 
 from serving.server.errors import ServingError, invalid_argument
-from serving.server.rest.json_tensor import check_decimal, decode_base64, encode_text, is_base64
+from serving.server.rest.json_tensor import check_decimal, decode_base64, is_base64
 from serving.server.rest.json_text import (
     format_error,
     type_name,
@@ -71,7 +71,7 @@ def _example(value: Any) -> tf.train.Example:
 
 def _add(feature: tf.train.Feature, name: str, value: Any) -> None:
     if isinstance(value, str):
-        _list(feature, name, "bytes_list").append(encode_text(value))
+        _list(feature, name, "bytes_list").append(value.encode())
     elif is_base64(value):
         _list(feature, name, "bytes_list").append(decode_base64(value))
     elif isinstance(value, bool):

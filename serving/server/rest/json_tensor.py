@@ -111,18 +111,6 @@ def decode_base64(value: Any) -> bytes:
         raise invalid_argument("Unable to base64 decode") from None
 
 
-def encode_text(text: str) -> bytes:
-    """Returns the bytes of a JSON string.
-
-    Raises:
-      ServingError: INVALID_ARGUMENT for half a surrogate pair.
-    """
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise invalid_argument("JSON Parse error: The surrogate pair in string is invalid.") from None
-
-
 def check_decimal(value: int | float, finfo: np.finfo, target: str) -> float:
     """Returns a number as a decimal.
 
@@ -219,7 +207,7 @@ def _converter(dtype: tf.DType) -> Callable[[Any], Any]:
             return decode_base64(value)
         if not isinstance(value, str):
             raise error(value)
-        return encode_text(value)
+        return value.encode()
 
     def nothing(value: Any) -> Any:
         raise unimplemented(f"Conversion of JSON Value: {shown(value)} to type: {name}")

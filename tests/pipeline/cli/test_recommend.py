@@ -43,6 +43,7 @@ def test_a_logged_request_without_history():
         ([], "give either --target or --base"),
         (["--base", ".", "--tls"], "TLS is for a --target: the server over --base talks plain text on this machine"),
         (["--base", ".", "--server-name", "x"], "TLS is for a --target"),
+        (["--base", ".", "--label", "canary"], "--label is for a --target: the server over --base answers with"),
         (["--target", "h:1", "--ca-file", "nowhere.pem"], "File 'nowhere.pem' does not exist"),
         (["--target", "h:1", "--deadline-s", "0"], "0.0 is not in the range x>0"),
     ],

@@ -68,7 +68,7 @@ def test_tf_serving_serves_what_is_pinned_and_nothing_that_is_damaged(base, stoc
     file.unlink()
     result = serve("--base", str(base), f"--server=tensorflow_model_server={stock}")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"lcron: Release {version}: {file} is missing\n"
+    assert result.stderr.splitlines()[-1] == f"lcron: Release {version}: {file} is missing"
 
 
 def test_tf_serving_is_used_if_it_is_on_the_path(stock):
@@ -92,6 +92,31 @@ def test_what_does_not_go(arguments, message):
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
+
+
+def test_tf_serving_takes_no_host(base, stock):
+    server = f"--server=tensorflow_model_server={stock}"
+    result = serve("--base", str(base), "--host=127.0.0.1", server)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"--host: tensorflow_model_server listens on all addresses. Received: --host=127.0.0.1 for {stock}" in (
+        result.stderr
+    )
+    result = serve("--base", str(base), server)
+    assert result.stderr == f"{stock} listens on all addresses, port 8500; --server embedded takes a --host\n"
+
+
+def test_what_is_not_served_is_said(base):
+    """The release's models are empty files: it is intact, and cannot be loaded."""
+    (version,) = ReleaseStore(base).versions()
+    result = serve("--base", str(base), "--port=0", "--rest_api_port=0", "--server=embedded")
+    assert result.returncode == 1
+    assert f"ERROR Loading servable: {{name: retrieval version: {version}}} failed" in result.stderr
+    assert "did not become available" in result.stderr.splitlines()[-1]
+    newer = base / "retrieval" / str(version) / "saved_model.pb"
+    newer.write_bytes(b"damaged")
+    result = serve("--base", str(base), "--port=0", "--server=embedded")
+    assert result.returncode == 1
+    assert f"Release {version}: {newer}" in result.stderr
 
 
 def test_the_embedded_server_is_used_if_asked_for(stock):

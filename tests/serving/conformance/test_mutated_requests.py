@@ -6,6 +6,7 @@ kind and prints how they were answered.
 
 import collections
 import copy
+import gzip
 import http.client
 import json
 import random
@@ -16,7 +17,9 @@ import grpc
 import numpy as np
 import pytest
 from conformance_models import ECHOED
-from conformance_requests import examples, half, predict_request, spec
+from conformance_requests import config_of, examples, half, predict_request, serve, spec, wait_until
+from conformance_server import running
+from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from tensorflow_serving.apis import (
@@ -24,6 +27,7 @@ from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
+    model_management_pb2,
     regression_pb2,
 )
 
@@ -36,6 +40,7 @@ ODD_JSON = [
     *("null", "true", "-1", "1.5", "1e400", "NaN", "-Infinity", "9223372036854775808", "[]", "[[]]", "[1,[2]]", "{}"),
     *('""', '"1"', '"\\ud800"', '"\\u0000"', '"serving_default"', '{"b64":"?"}', '{"b64":"YQ=="}', "[[[[[[]]]]]]"),
 ]
+LOOKS = ("half", "half/metadata", "half/versions/123", "half/versions/123/metadata", "half/labels/stable")
 REFUSALS = {
     "INVALID_ARGUMENT",
     "NOT_FOUND",
@@ -160,11 +165,28 @@ def requests() -> list[tuple[str, Message]]:
     ]
 
 
-def test_over_grpc(server, request):
+@pytest.fixture(scope="module", params=["alone", "batching"])
+def asked(request, command, put, server, tmp_path_factory):
+    """The suite's server, and one that joins concurrent calls."""
+    if request.param == "alone":
+        yield server
+        return
+    base = tmp_path_factory.mktemp("batching")
+    put(base / "half", "00000123", "half_plus", 2.0)
+    put(base / "assorted", 1, "assorted")
+    (base / "models.config").write_text(
+        f"model_config_list {{ {config_of('half', base / 'half')} {config_of('assorted', base / 'assorted')} }}"
+    )
+    flags = [f"--model_config_file={base}/models.config", "--enable_batching"]
+    with running(command, flags, base / "server.log") as started:
+        yield started
+
+
+def test_over_grpc(asked, request):
     rng = random.Random(7)
     seeds = requests()
     for method, valid in seeds:
-        server.channel.unary_unary(method)(valid.SerializeToString(), timeout=60)
+        asked.channel.unary_unary(method)(valid.SerializeToString(), timeout=60)
     counts: collections.Counter[str] = collections.Counter()
     waiting: collections.deque[tuple[grpc.Future, type[Message], bytes]] = collections.deque()
 
@@ -185,17 +207,40 @@ def test_over_grpc(server, request):
         data = message.SerializeToString()
         if rng.random() < 0.3:
             data = mutated(data, rng.choice(seeds)[1].SerializeToString(), rng)
-        waiting.append((server.channel.unary_unary(method).future(data, timeout=60), type(message), data))
+        waiting.append((asked.channel.unary_unary(method).future(data, timeout=60), type(message), data))
         if len(waiting) == IN_FLIGHT:
             take(*waiting.popleft())
     for each in waiting:
         take(*each)
     print(dict(counts))
     assert {"OK", "INVALID_ARGUMENT", "NOT_FOUND"} <= set(counts)
-    assert half(server) == (2.0, 123)
+    assert half(asked) == (2.0, 123)
 
 
-def test_over_rest(server, request):
+def test_reloads(changing, put, tmp_path):
+    """A configuration that went wrong may be one that has no models, or that waits for one that is not there."""
+    rng = random.Random(9)
+    put(tmp_path / "half", 123, "half_plus", 2.0)
+    good = config_of("half", tmp_path / "half", 'version_labels { key: "stable" value: 123 }')
+    serve(changing, config_of("half", tmp_path / "half"))
+    valid = text_format.Parse(
+        f"config {{ model_config_list {{ {good} }} }}", model_management_pb2.ReloadConfigRequest()
+    )
+    calls = []
+    for _ in range(200):
+        message = copy.deepcopy(valid)
+        for _ in range(rng.randint(1, 3)):
+            edit_a_field(message, rng)
+        calls.append(changing.model.HandleReloadConfigRequest.future(message, timeout=0.5))
+    codes = collections.Counter(call.code().name for call in calls)
+    print(dict(codes))
+    assert set(codes) <= {"OK", "DEADLINE_EXCEEDED", "UNKNOWN", *REFUSALS}
+    assert {"OK", "INVALID_ARGUMENT"} <= set(codes)
+    serve(changing, config_of("half", tmp_path / "half"))
+    wait_until(lambda: half(changing) == (2.0, 123))
+
+
+def test_over_rest(asked, request):
     rng = random.Random(8)
     rows = {"examples": [{"x": 1.0}, {"x": [2.0], "bias": 3.0}], "signature_name": "classify"}
     seeds = [
@@ -208,18 +253,22 @@ def test_over_rest(server, request):
         ("half:regress", rows | {"signature_name": "regress", "context": {"bias": 1.0}}),
     ]
     for path, body in seeds:
-        assert server.post(path, body).status == 200, (path, body)
+        assert asked.post(path, body).status == 200, (path, body)
     bodies = [json.dumps(body).encode() for _, body in seeds]
     counts: collections.Counter[int] = collections.Counter()
-    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", asked.rest_port, timeout=60)
     for _ in range(request.config.getoption("num_mutations")):
-        path, body = seeds[rng.randrange(len(seeds))]
-        mutate = rng.choice((_other_json, _other_json, _other_bytes))
-        data = mutate(body, rng.choice(bodies), rng)
-        if rng.random() < 0.1:
+        path, body = rng.choice(seeds)
+        data = rng.choice((_other_json, _other_json, _other_bytes))(body, rng.choice(bodies), rng)
+        method, headers = "POST", {}
+        if rng.random() < 0.2:
+            method, path = rng.choice(("GET", "GET", "POST", "PUT")), rng.choice((path, *LOOKS))
             mutated_path = mutated(path.encode(), rng.choice(seeds)[0].encode(), rng)
             path = urllib.parse.quote(mutated_path, safe="/:%?&=.")
-        connection.request(rng.choice(("POST", "POST", "POST", "GET")), f"/v1/models/{path}", data)
+        if rng.random() < 0.1:
+            headers = {"Content-Encoding": "gzip"}
+            data = gzip.compress(data) if rng.random() < 0.5 else mutated(gzip.compress(data), data, rng)
+        connection.request(method, f"/v1/models/{path}", data, headers)
         response = connection.getresponse()
         answer = response.read()
         counts[response.status] += 1
@@ -229,7 +278,7 @@ def test_over_rest(server, request):
     connection.close()
     print(dict(counts))
     assert {200, 400, 404} <= set(counts)
-    assert half(server) == (2.0, 123)
+    assert half(asked) == (2.0, 123)
 
 
 def _other_bytes(body: object, other: bytes, rng: random.Random) -> bytes:

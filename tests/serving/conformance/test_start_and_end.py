@@ -31,7 +31,7 @@ def refused(command, put, tmp_path_factory):
         "parameters without batching": [model, f"--batching_parameters_file={folder}/batching.config"],
     }
     servers = {
-        name: Server(command, words, folder / f"{index}.log", rest=False)
+        name: Server(command, words, folder / f"{index}.log", rest=name == "broken model")
         for index, (name, words) in enumerate(flags.items())
     }
     try:

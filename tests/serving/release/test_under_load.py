@@ -64,3 +64,41 @@ def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite)
             watcher.stop()
     assert {answer.release for answer in answers} == {first, second, back, third}
     assert all(answer.scores == [scores[answer.release]] for answer in answers)
+
+
+def test_a_client_that_asks_a_label_gets_every_pinned_release_and_no_error(base, cascade_models):
+    """The server may let go of a release only once the label has left it."""
+    versions = [push(cascade_models(number), base, stages=STAGES).version for number in (1, 2, 3)]
+    pin_release(base, versions[0])
+    answers, done = [], threading.Event()
+    with release_server(base, port=0, poll_interval_s=0.02) as server:
+        watcher = label_watcher(server, base, 0.3)
+        watcher.start()
+        config = ClientConfig(STAGES, label="stable", deadline_s=20)
+        with RecommenderClient(server.target, config) as client:
+
+            def ask():
+                while not done.is_set():
+                    answers.append(client.recommend(context={"tab": 5}, k=1))
+
+            asker = threading.Thread(target=ask)
+            asker.start()
+            try:
+                for version in (*versions, versions[0]):
+                    pin_release(base, version)
+                    end_s = time.monotonic() + 60
+                    while not (answers and answers[-1].release == version):
+                        assert time.monotonic() < end_s, f"release {version} did not answer in time"
+                        assert asker.is_alive(), "a request failed"
+                        time.sleep(0.01)
+                    end_s = time.monotonic() + 60
+                    while server.available_versions("retrieval") != [version]:
+                        assert time.monotonic() < end_s, "the release before is kept"
+                        time.sleep(0.01)
+                assert asker.is_alive(), "a request failed"
+            finally:
+                done.set()
+                asker.join()
+                watcher.stop()
+    scores = {version: [100.0 * number] for number, version in enumerate(versions, start=1)}
+    assert all(answer.scores == scores[answer.release] for answer in answers)

@@ -158,6 +158,14 @@ def test_independent_stages_see_what_reached_them(stages, scores, batch):
             {"top_n": 4, "smoothing": 0.3},
         ),
         (
+            LossConfig(method="fs_lambda_loss", fs_lambda_loss=LambdaLossConfig(labels="ground_truth")),
+            lambda scores, ground_truth, where: fs_lambda_loss(
+                scores, tf.cast(ground_truth, tf.float32), where=where, top_n=30, smoothing=0.8
+            ),
+            "ground_truth",
+            {},
+        ),
+        (
             LossConfig(
                 method="permutation", permutation=PermutationConfig("soft_sort", 30.0), reference_list_size=None
             ),

@@ -43,6 +43,10 @@ from trainer.losses.config import (
         ),
         (lambda: LambdaLossConfig(top_n=0), "`top_n` must be positive. Received: top_n=0"),
         (lambda: LambdaLossConfig(smoothing=1.5), "`smoothing` must be in [0, 1]. Received: smoothing=1.5"),
+        (
+            lambda: LambdaLossConfig(labels="stages"),
+            "`labels` must be one of ('graded', 'ground_truth'). Received: labels='stages'",
+        ),
         (lambda: ArfConfig(temperature=0.0), "`temperature` must be positive. Received: temperature=0.0"),
         (
             lambda: PermutationConfig(operator="lap_sum"),
