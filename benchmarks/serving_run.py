@@ -16,6 +16,7 @@ from serving.release.push import push
 from trainer.index.config import IndexKind
 
 SEED = 17
+_BATCHING = "num_batch_threads { value: 1 }"  # a batch has all CPUs; two at a time would be smaller and slower
 RETRIEVAL, RANKING, ONE_CALL, TWO_HOPS = "retrieval of 100", "ranking of 200", "cascade, one call", "cascade, two hops"
 
 
@@ -61,11 +62,14 @@ def run(
     cells = []
     with tempfile.TemporaryDirectory() as base:
         push(models, base, stages=STAGES)
+        parameters = Path(base) / "batching.config"
+        parameters.write_text(_BATCHING)
+        batching_flags = ["--enable_batching", f"--batching_parameters_file={parameters}"]
         for batching in (False, True):
             chosen = [number for number in num_clients if (number > 1) == batching]
             if not chosen:
                 continue
-            with ServerProcess(Path(base), ["--enable_batching"] if batching else []) as server:
+            with ServerProcess(Path(base), batching_flags if batching else []) as server:
                 for call, calls in _calls(server.target, world, inputs).items():
                     for number in chosen:
                         cell = measure(
