@@ -32,8 +32,9 @@ def main(
     """Ask a server on this machine, and beside it the loaded models in this process.
 
     Releases are made up, with vectors of 64. Each of the clients asks again once it has its answer; more than one meet
-    a server with --enable_batching that runs one batch at a time. The cascade is asked in one call, and in two hops by the project's client; for all
-    but the latter the messages are written beforehand, so that the clients cost next to nothing.
+    a server with --enable_batching that runs one batch at a time. The cascade is asked in one call, and in two hops by
+    the project's client; for all but the latter the messages are written beforehand, so that the clients cost next to
+    nothing.
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
