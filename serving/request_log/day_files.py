@@ -1,5 +1,6 @@
 """The files of a request log: one open for each day, published by size and age."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ _MAX_OPEN = 2  # requests of two days come in turn around midnight
 
 
 class DayFiles:
-    """Not for several threads.
+    """Not for several threads. Whatever goes wrong with a file costs the records that it holds, and raises nothing.
 
     Args:
       folder: holds a folder for each day.
@@ -46,16 +47,16 @@ class DayFiles:
 
     def write(self, day: str, example: bytes) -> None:
         """Adds a record to the file of a day."""
-        if day not in self._open and not self._has_space():
-            self._count("dropped", 1)
-            return
         try:
             if day not in self._open:
+                if not self._has_space():
+                    self._count("dropped", 1)
+                    return
                 if len(self._open) == _MAX_OPEN:
                     self._publish(next(iter(self._open)))
                 self._open[day] = LogFile(self._folder / day)
             self._open[day].write(example)
-        except OSError as error:
+        except Exception as error:
             self._fail(day, 1, error)
             return
         if self._open[day].num_bytes >= self._max_file_bytes:
@@ -83,13 +84,13 @@ class DayFiles:
         file = self._open[day]
         try:
             self._total_bytes += file.publish()
-        except OSError as error:
+        except Exception as error:
             self._fail(day, 0, error)
             return
         del self._open[day]
         self._count("written", file.num_records)
 
-    def _fail(self, day: str, num_records: int, error: OSError) -> None:
+    def _fail(self, day: str, num_records: int, error: Exception) -> None:
         """Gives up the file of a day with all that it holds."""
         file = self._open.pop(day, None)
         if file is not None:
@@ -104,4 +105,8 @@ class DayFiles:
         return self._total_bytes < self._max_total_bytes
 
     def _measure(self) -> int:
-        return sum(path.stat().st_size for path in self._folder.glob(f"*/*{SUFFIX}"))
+        num_bytes = 0
+        for path in self._folder.glob(f"*/*{SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError):  # it has just been cleared away
+                num_bytes += path.stat().st_size
+        return num_bytes

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
@@ -20,6 +21,9 @@ class LogFile:
 
     Args:
       folder: of the day; made if it is not there.
+
+    Raises:
+      OSError: the disk, or the system, does not give a file.
     """
 
     def __init__(self, folder: Path):
@@ -31,7 +35,12 @@ class LogFile:
         self._lock = open(self._partial, "wb")  # noqa: SIM115
         with contextlib.suppress(OSError):  # where the file system has no locks
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._writer = tf.io.TFRecordWriter(str(self._partial), "GZIP")
+        try:
+            with _os_errors():
+                self._writer = tf.io.TFRecordWriter(str(self._partial), "GZIP")
+        except OSError:
+            self.discard()
+            raise
         self.opened_s = time.monotonic()
         self.num_records = 0
         self.num_bytes = 0
@@ -42,10 +51,8 @@ class LogFile:
         Raises:
           OSError: the disk did not take it.
         """
-        try:
+        with _os_errors():
             self._writer.write(example)
-        except tf.errors.OpError as error:
-            raise OSError(error.message) from error
         self.num_records += 1
         self.num_bytes += len(example)
 
@@ -55,19 +62,29 @@ class LogFile:
         Raises:
           OSError: the disk did not take it.
         """
-        try:
+        with _os_errors():
             self._writer.close()
-        except tf.errors.OpError as error:
-            raise OSError(error.message) from error
         sync_file(self._partial)
+        size = self._partial.stat().st_size  # someone may take the file as soon as it has its name
         rename(self._partial, self._path)
         self._lock.close()
-        return self._path.stat().st_size
+        return size
 
     def discard(self) -> None:
-        """Removes the file."""
-        self._partial.unlink(missing_ok=True)
-        self._lock.close()
+        """Removes the file; where the disk refuses that, it stays for `remove_abandoned`."""
+        with contextlib.suppress(OSError):
+            self._partial.unlink()
+        with contextlib.suppress(OSError):
+            self._lock.close()
+
+
+@contextlib.contextmanager
+def _os_errors() -> Iterator[None]:
+    """Makes an `OSError` of what TensorFlow raises for one."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
 
 
 def remove_abandoned(folder: Path) -> None:

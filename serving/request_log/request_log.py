@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import hashlib
+import logging
 import os
 import queue
 import threading
@@ -13,6 +14,10 @@ from types import TracebackType
 from serving.request_log.day_files import DayFiles
 from serving.request_log.served_request import ServedRequest
 
+_logger = logging.getLogger(__name__)
+
+_LONGEST_WAIT_S = 3600.0  # a thread cannot be told to wait for ever and a day
+
 
 @dataclasses.dataclass(frozen=True)
 class RequestLogCounts:
@@ -22,7 +27,7 @@ class RequestLogCounts:
       sampled: that the sample took; each ends in one of the other counts.
       written: in files that are published.
       dropped: because the queue or the space was full.
-      failed: because the disk did not take them.
+      failed: because the disk did not take them, or because they cannot be written as an example of a day.
     """
 
     sampled: int = 0
@@ -51,6 +56,7 @@ class RequestLog:
 
     Raises:
       ValueError: an argument is out of range.
+      OSError: the folder cannot be read.
 
     Example:
       with RequestLog("logs/requests", sample_rate=0.1) as log:
@@ -75,7 +81,7 @@ class RequestLog:
             raise ValueError(f"`passed_over` must not be negative. Received: passed_over={passed_over}")
         sizes = {"queue_size": queue_size, "max_file_bytes": max_file_bytes, "max_file_age_s": max_file_age_s}
         for name, value in {**sizes, "max_total_bytes": max_total_bytes}.items():
-            if value <= 0:
+            if not value > 0:
                 raise ValueError(f"`{name}` must be positive. Received: {name}={value}")
         try:
             self._zone = zoneinfo.ZoneInfo(time_zone)
@@ -96,6 +102,7 @@ class RequestLog:
         self._lock = threading.Lock()
         self._counts = RequestLogCounts()
         self._closed = False
+        self._has_told = False
         self._thread = threading.Thread(target=self._write_all, name="request-log", daemon=True)
         self._thread.start()
 
@@ -146,7 +153,7 @@ class RequestLog:
     def _write_all(self) -> None:
         while True:
             try:
-                served = self._queue.get(timeout=self._files.next_publication_s())
+                served = self._queue.get(timeout=min(self._files.next_publication_s(), _LONGEST_WAIT_S))
             except queue.Empty:
                 pass
             else:
@@ -159,8 +166,12 @@ class RequestLog:
     def _write(self, served: ServedRequest) -> None:
         try:
             time = datetime.datetime.fromtimestamp(served.request_time_ms / 1000, self._zone)
-        except (OverflowError, ValueError, OSError):  # a time of no day
+            day = time.date().isoformat()
+            example = served.logged(self._passed_over).SerializeToString(deterministic=True)
+        except Exception:  # a time of no day, or no request at all; what comes after it is still written
             self._count("failed", 1)
+            if not self._has_told:
+                _logger.warning("A request cannot be logged; others like it are only counted", exc_info=True)
+            self._has_told = True
             return
-        example = served.logged(self._passed_over)
-        self._files.write(time.date().isoformat(), example.SerializeToString(deterministic=True))
+        self._files.write(day, example)

@@ -1,5 +1,8 @@
+import collections
 import logging
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -9,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from serving.request_log import RequestLog, ServedRequest
+from serving.request_log.day_files import DayFiles
 
 NOON_MS = 1_705_111_200_000  # 2024-01-13 02:00 UTC
 HOUR_MS = 3_600_000
@@ -213,6 +217,75 @@ def test_a_disk_that_takes_nothing_is_counted_and_told(tmp_path, caplog):
     assert "1 requests of 2024-01-13 are lost: [Errno 20] Not a directory" in caplog.text
 
 
+def fate(log: RequestLog) -> tuple[int, int, int]:
+    return log.counts.written, log.counts.dropped, log.counts.failed
+
+
+def test_files_that_are_cleared_away_meanwhile_are_not_counted_as_space(tmp_path):
+    with RequestLog(tmp_path, max_file_bytes=1, max_total_bytes=1) as log:
+        (tmp_path / "2024-01-12").mkdir()
+        (tmp_path / "2024-01-12" / "gone.tfrecord.gz").symlink_to("nowhere")  # listed, and not there to be measured
+        log.record(served("r1"))
+        log.record(served("r2"))
+        _wait_until(lambda: sum(fate(log)) == 2)
+        files(tmp_path)[-1].unlink()
+        log.record(served("r3"))
+    assert fate(log) == (2, 1, 0)
+
+
+def test_a_file_that_cannot_even_be_removed_is_counted_and_told(tmp_path, caplog):
+    counts = collections.Counter()
+    sizes = {"max_file_bytes": 100, "max_file_age_s": 60, "max_total_bytes": 1000}
+    days = DayFiles(tmp_path, **sizes, count=lambda name, number: counts.update({name: number}))
+    days.write("2024-01-13", b"1")
+    shutil.rmtree(tmp_path / "2024-01-13")
+    (tmp_path / "2024-01-13").write_text("in the way")
+    days.write("2024-01-13", b"2")
+    days.write("2024-01-14", b"3")
+    days.publish_all()
+    assert counts == {"failed": 2, "written": 1}
+    assert "2 requests of 2024-01-13 are lost: [Errno 20] Not a directory" in caplog.text
+
+
+def test_no_descriptors_are_left(tmp_path, caplog):
+    with RequestLog(tmp_path, max_file_bytes=1) as log:
+        log.record(served("r1"))
+        _wait_until(lambda: log.counts.written == 1)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.open(os.devnull, os.O_RDONLY)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))  # one, and two would be needed
+        try:
+            log.record(served("r2"))
+            _wait_until(lambda: sum(fate(log)) == 2)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        log.record(served("r3"))
+    assert fate(log) == (2, 0, 1)
+    assert "1 requests of 2024-01-13 are lost: " in caplog.text
+    assert "Too many open files" in caplog.text
+    assert list(tmp_path.glob("*/.*")) == []
+
+
+def test_requests_that_cannot_be_written_are_counted_and_told_once(tmp_path, caplog):
+    timeless = served("r3")
+    timeless.example.features.feature.pop("request_time_ms")
+    with RequestLog(tmp_path, queue_size=4) as log:
+        for request in (served("r1", kept=((5, 6),)), served("r2", kept=((7,),)), timeless, served("r4")):
+            log.record(request)
+    assert fate(log) == (1, 0, 3)
+    assert [record.message for record in caplog.records] == [
+        "A request cannot be logged; others like it are only counted"
+    ]
+    assert "TypeError" in caplog.text
+
+
+def test_files_that_are_never_old(tmp_path):
+    with RequestLog(tmp_path, max_file_age_s=float("inf")) as log:
+        log.record(served())
+    assert fate(log) == (1, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -220,6 +293,7 @@ def test_a_disk_that_takes_nothing_is_counted_and_told(tmp_path, caplog):
         ({"passed_over": -1}, "`passed_over` must not be negative. Received: passed_over=-1"),
         ({"queue_size": 0}, "`queue_size` must be positive. Received: queue_size=0"),
         ({"max_total_bytes": 0}, "`max_total_bytes` must be positive. Received: max_total_bytes=0"),
+        ({"max_file_age_s": float("nan")}, "`max_file_age_s` must be positive. Received: max_file_age_s=nan"),
         ({"time_zone": "Mars"}, "`time_zone` must be an IANA time zone such as 'Asia/Shanghai'. .*'Mars'"),
     ],
 )
