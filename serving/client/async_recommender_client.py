@@ -51,7 +51,15 @@ class AsyncRecommenderClient:
         deadline_s: float | None = None,
     ) -> Recommendations:
         """Recommends items for one request, as `RecommenderClient.recommend` does."""
-        request = Request(user, context or {}, history, k, exclude, filters or {}, num_probed_leaves)
+        request = Request(
+            user,
+            {} if context is None else context,
+            history,
+            k,
+            exclude,
+            {} if filters is None else filters,
+            num_probed_leaves,
+        )
         return (await self.recommend_batch([request], deadline_s=deadline_s))[0]
 
     async def recommend_batch(

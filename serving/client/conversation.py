@@ -1,6 +1,8 @@
 """What a client asks for a batch of requests, in which order and with which deadlines, without any input or output."""
 
 import dataclasses
+import math
+import numbers
 import time
 from collections.abc import Iterable, Sequence
 
@@ -68,8 +70,8 @@ class Conversation:
         if not requests:
             return []
         budget_s = self._config.deadline_s if deadline_s is None else deadline_s
-        if not budget_s > 0:
-            raise InvalidRequestError(f"`deadline_s` must be positive. Received: deadline_s={deadline_s}")
+        if not (isinstance(budget_s, numbers.Real) and 0 < budget_s < math.inf):
+            raise InvalidRequestError(f"`deadline_s` must be positive. Received: deadline_s={deadline_s!r}")
         end_s = time.monotonic() + budget_s
         examples = yield from self._examples(requests, end_s)
         sizes = [int(min(request.k, self._config.stages[-1].capacity)) for request in requests]

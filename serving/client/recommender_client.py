@@ -67,7 +67,15 @@ class RecommenderClient:
         Raises:
           RecommendError: no recommendations could be had.
         """
-        request = Request(user, context or {}, history, k, exclude, filters or {}, num_probed_leaves)
+        request = Request(
+            user,
+            {} if context is None else context,
+            history,
+            k,
+            exclude,
+            {} if filters is None else filters,
+            num_probed_leaves,
+        )
         return self.recommend_batch([request], deadline_s=deadline_s)[0]
 
     def recommend_batch(self, requests: Sequence[Request], *, deadline_s: float | None = None) -> list[Recommendations]:

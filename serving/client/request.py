@@ -48,13 +48,16 @@ class Request:
                 raise InvalidRequestError(
                     f"`{name}` must be a mapping of values by name. Received: {getattr(self, name)!r}"
                 )
-        sequences = {name: getattr(self, name) for name in ("history", "exclude")}
-        sequences |= {f"filters[{name!r}]": values for name, values in self.filters.items()}
-        for name, value in sequences.items():
-            if isinstance(value, str | bytes) or not isinstance(value, Collection):
+        sequences = {f"filters[{name!r}]": values for name, values in self.filters.items()}
+        if isinstance(self.history, Mapping):
+            sequences |= {f"history[{name!r}]": values for name, values in self.history.items()}
+        else:
+            sequences["history"] = self.history
+        for name, value in {**sequences, "exclude": self.exclude}.items():
+            if not _is_sequence(value):
                 raise InvalidRequestError(f"`{name}` must be a sequence. Received: {value!r}")
         for name, values in self.filters.items():
-            if not values or not all(values):
+            if not len(values) or any(isinstance(value, str) and not value for value in values):
                 raise InvalidRequestError(
                     f"`filters[{name!r}]` must hold at least one value, none of them empty. Received: {values!r}"
                 )
@@ -68,3 +71,10 @@ class Request:
             )
         if not isinstance(self.request_id, str) or not self.request_id:
             raise InvalidRequestError(f"`request_id` must be a string. Received: {self.request_id!r}")
+
+
+def _is_sequence(value: object) -> bool:
+    """Whether it is a list of values or like one: no text, no mapping, and no array of other than one axis."""
+    if isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Collection):
+        return False
+    return getattr(value, "ndim", 1) == 1

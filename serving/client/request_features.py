@@ -68,7 +68,7 @@ class RequestFeatures:
             ("history", columns, self._columns),
             ("filters", request.filters, self._filters),
         ):
-            unknown = sorted(set(names).difference(known))
+            unknown = sorted(set(names).difference(known), key=str)
             if unknown:
                 raise InvalidRequestError(f"`{argument}`: the model takes no {unknown}. It takes: {known}")
         if request.num_probed_leaves and not self._has_leaves:
@@ -113,7 +113,8 @@ def with_search(example: tf.train.Example, request: Request) -> tf.train.Example
     searching.CopyFrom(example)
     feature = searching.features.feature
     if len(request.exclude):
-        feature[signatures.EXCLUDE_ITEM_ID].CopyFrom(bytes_feature("exclude", dict.fromkeys(request.exclude)))
+        excluded = dict.fromkeys(_encoded("exclude", request.exclude))
+        feature[signatures.EXCLUDE_ITEM_ID].bytes_list.value.extend(excluded)
     for name, values in request.filters.items():
         feature[signatures.filter_input(name)].CopyFrom(bytes_feature(f"filters[{name!r}]", values))
     if request.num_probed_leaves:
@@ -139,13 +140,17 @@ def bytes_feature(name: str, values: Iterable[str]) -> tf.train.Feature:
     Raises:
       InvalidRequestError: a value is no string, or is one that UTF-8 cannot write.
     """
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=_encoded(name, values)))
+
+
+def _encoded(name: str, values: Iterable[Any]) -> list[bytes]:
     encoded = []
     for value in values:
         try:
-            encoded.append(value.encode())
-        except (AttributeError, UnicodeEncodeError):
+            encoded.append(str.encode(value))
+        except (TypeError, UnicodeEncodeError):
             raise InvalidRequestError(f"`{name}` must be text. Received: {value!r}") from None
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
+    return encoded
 
 
 def _columns(request: Request) -> dict[str, list[Any]]:

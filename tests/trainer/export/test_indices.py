@@ -123,7 +123,7 @@ def test_a_client_filters_and_says_how_many_leaves(released, transformed_data, t
     with release_server(tmp_path / "serving", port=0) as server:
         for one_call in (False, True):
             with RecommenderClient(server.target, ClientConfig(stages, one_call=one_call, deadline_s=60)) as client:
-                filters = {"category": [wanted.decode()]}
+                filters = {"category": np.array([wanted.decode()] * 2)}
                 answer = client.recommend("u1", filters=filters, num_probed_leaves=3, k=5)
                 assert {of_item[item_id.encode()] for item_id in answer.item_ids} == {wanted}
                 with pytest.raises(
