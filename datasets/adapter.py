@@ -54,3 +54,11 @@ class Adapter(Protocol):
           DataError: a file is missing, truncated, corrupt, or breaks the layout.
         """
         ...
+
+    def read_newest_catalogue(self, count: Count) -> Iterator[Record]:
+        """Yields what `read_catalogue` does, of the items that the data has now, whatever days have requests.
+
+        Raises:
+          DataError: a file is missing, truncated, corrupt, or breaks the layout.
+        """
+        ...

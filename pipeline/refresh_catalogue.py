@@ -21,7 +21,7 @@ def refresh_catalogue(store: ReleaseStore, version: int, adapter: Adapter, min_k
     Args:
       store: the releases.
       version: of the release whose weights are taken.
-      adapter: of the data, whose catalogue on all its days is taken.
+      adapter: of the data, whose newest catalogue is taken.
       min_kept: share of the release's items that must be in it.
 
     Returns:
@@ -52,5 +52,5 @@ def refresh_catalogue(store: ReleaseStore, version: int, adapter: Adapter, min_k
 
 
 def _examples(adapter: Adapter) -> Iterator[bytes]:
-    records = adapter.read_catalogue(adapter.days(), lambda policy, number: None)
+    records = adapter.read_newest_catalogue(lambda policy, number: None)
     return (serialize_record(record) for record in records)

@@ -147,6 +147,14 @@ class KuaiRandAdapter:
         self._check(days)
         yield from read_videos(self.data_dir, read_time_zone(self.time_zone))
 
+    def read_newest_catalogue(self, count: Count) -> Iterator[Record]:
+        """Yields every video of the feature file, as `read_catalogue` does.
+
+        Raises:
+          DataError: the file cannot be used.
+        """
+        return self.read_catalogue(self.days(), count)
+
     @property
     def _sizes(self) -> ListSizes:
         popular = round(self.list_size * self.popular_negatives)

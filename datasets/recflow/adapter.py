@@ -95,6 +95,14 @@ class RecFlowAdapter:
             catalogue.add_candidates(read_candidates(candidates))
         yield from catalogue.records(count)
 
+    def read_newest_catalogue(self, count: Count) -> Iterator[Record]:
+        """Yields the catalogue of all days.
+
+        Raises:
+          DataError: a file is missing, truncated, corrupt, or breaks the layout.
+        """
+        return self.read_catalogue(self.days(), count)
+
     def _paths(self, day: str) -> tuple[Path, Path, Path]:
         return (
             layout.feather_path(self.data_dir, layout.ALL_STAGE, day),

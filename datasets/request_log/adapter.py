@@ -118,6 +118,14 @@ class RequestLogAdapter:
         """
         yield from read_catalogue(self._catalogue_file(days))
 
+    def read_newest_catalogue(self, count: Count) -> Iterator[Record]:
+        """Yields one record per item of the newest catalogue, though no requests or feedback may be of its day yet.
+
+        Raises:
+          DataError: a file is missing, truncated, corrupt, or breaks the layout.
+        """
+        yield from read_catalogue(self._catalogue_files()[-1])
+
     def _request_files(self, day: str) -> list[Path]:
         folder = self.data_dir / REQUESTS / day
         files = sorted(folder.glob("[!.]*.tfrecord.gz"))
@@ -134,15 +142,21 @@ class RequestLogAdapter:
         return [path for folder in folders for path in sorted(folder.glob("[!.]*.jsonl"))]
 
     def _catalogue_file(self, days: Sequence[str]) -> Path:
-        folder = self.data_dir / CATALOGUE
-        known = sorted(path.stem for path in folder.glob("[!.]*.jsonl"))
-        for day in known:
-            if not is_iso_day(day):
-                raise DataError(f"{folder / day}.jsonl: the name must be an ISO day such as 2024-01-13.jsonl")
-        past = [day for day in known if day <= max(days)]
+        past = [path for path in self._catalogue_files() if path.stem <= max(days)]
         if not past:
-            raise DataError(f"{folder}: no <day>.jsonl file of {max(days)} or before is there")
-        return folder / f"{past[-1]}.jsonl"
+            raise DataError(f"{self.data_dir / CATALOGUE}: no <day>.jsonl file of {max(days)} or before is there")
+        return past[-1]
+
+    def _catalogue_files(self) -> list[Path]:
+        """The catalogues, oldest first; at least one."""
+        folder = self.data_dir / CATALOGUE
+        files = sorted(folder.glob("[!.]*.jsonl"))
+        if not files:
+            raise DataError(f"{folder}: no <day>.jsonl file is there")
+        for path in files:
+            if not is_iso_day(path.stem):
+                raise DataError(f"{path}: the name must be an ISO day such as 2024-01-13.jsonl")
+        return files
 
 
 def _checked(request: dict[str, list[Any]], origin: str) -> dict[str, list[Any]]:

@@ -34,6 +34,9 @@ class DayFileAdapter:
     def read_catalogue(self, days: Sequence[str], count: Count) -> Iterator[Record]:
         yield from _read(self.data_dir / "items")
 
+    def read_newest_catalogue(self, count: Count) -> Iterator[Record]:
+        yield from _read(self.data_dir / "items")
+
 
 def _read(file: Path) -> Iterator[Record]:
     for number, line in enumerate(file.read_text().splitlines(), start=1):

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import shutil
 
 import pytest
 import tensorflow as tf
@@ -11,9 +12,12 @@ from components.example_gen.adapters import declare_adapter, load_adapter
 from components.example_gen.executor import CatalogueExampleGenExecutor, RequestExampleGenExecutor
 from components.example_gen.fingerprint import fingerprint
 from components.examples import split_files
+from datasets.request_log import RequestLogAdapter
+from pipeline.refresh_catalogue import refresh_catalogue
 from serving.client import ClientConfig, RecommenderClient, Request
 from serving.release.manifest import Stage
 from serving.release.push import push
+from serving.release.store import ReleaseStore
 from serving.request_log import RequestLog
 from serving.server.release_server import release_server
 
@@ -105,3 +109,17 @@ def test_served_requests_become_examples_of_a_new_day(served, artifact, execute)
     assert len(items) == 60
     assert items[b"item_11"]["category"] == [b"category_3"]
     assert "category" not in items[b"item_07"]
+
+
+def test_a_refresh_takes_the_catalogue_of_a_day_without_feedback(served, tmp_path):
+    data_dir, _ = served
+    for name in ("base", "data"):
+        shutil.copytree(data_dir.parent / name, tmp_path / name)
+    *kept, _, _ = (tmp_path / "data" / "catalogue" / f"{DAY}.jsonl").read_text().splitlines()
+    added = {"item_id": "new_1", "category": "category_1", "duration_ms": 9_000, "author_id": 1}
+    (tmp_path / "data" / "catalogue" / "2024-01-14.jsonl").write_text("\n".join([*kept, json.dumps(added)]))
+    store = ReleaseStore(tmp_path / "base")
+    (version,) = store.versions()
+    manifest, refreshed = refresh_catalogue(store, version, RequestLogAdapter(tmp_path / "data"), 0.5)
+    assert (refreshed.num_kept, refreshed.num_new, refreshed.num_gone) == (58, 1, 2)
+    assert (manifest.refresh_of, store.versions()) == (version, [version, manifest.version])

@@ -173,6 +173,7 @@ def test_catalogue(parquet_dir: Path) -> None:
         "tags": ["39,68"],
     }
     assert items[1]["tag"] == ["UNKNOWN"]
+    assert list(data.read_newest_catalogue(lambda name, count: None)) == items
 
 
 @pytest.mark.parametrize(

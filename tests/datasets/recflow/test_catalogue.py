@@ -25,6 +25,14 @@ def test_records(folder) -> None:
     assert not folder.counted
 
 
+def test_the_newest_catalogue_is_that_of_all_days(folder) -> None:
+    folder.write()
+    folder.day = "2024-01-12"
+    folder.candidates[2]["coarse_neg"] = folder.candidate_rows(100)
+    records = list(RecFlowAdapter(folder.write()).read_newest_catalogue(folder.count))
+    assert [record["item_id"][0] for record in records] == ["100", "11", "12", "13", "14", "15", "16", "5", "6"]
+
+
 def test_unused_history_rows_are_no_items(folder) -> None:
     folder.histories = {1: folder.history_rows()}
     records = RecFlowAdapter(folder.write()).read_catalogue([folder.day], folder.count)

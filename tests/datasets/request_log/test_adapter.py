@@ -172,6 +172,17 @@ def test_catalogue(adapter, write):
     ]
 
 
+def test_the_newest_catalogue_needs_no_requests(adapter, write):
+    with pytest.raises(DataError, match=r"catalogue: no <day>.jsonl file is there"):
+        list(adapter.read_newest_catalogue(lambda name, number: None))
+    for day in ("2024-01-14", "2024-01-15", "2023-12-31"):
+        write(f"catalogue/{day}.jsonl", {"item_id": f"i-{day}"})
+    assert list(adapter.read_newest_catalogue(lambda name, number: None)) == [{"item_id": ["i-2024-01-15"]}]
+    write("catalogue/today.jsonl", {"item_id": "i1"})
+    with pytest.raises(DataError, match=r"today.jsonl: the name must be an ISO day such as 2024-01-13.jsonl"):
+        list(adapter.read_newest_catalogue(lambda name, number: None))
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
