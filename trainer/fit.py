@@ -47,7 +47,7 @@ def fit(
 
     Raises:
       DivergedError: the loss or its gradient became infinite or not a number.
-      CheckpointError: a checkpoint could not be written.
+      CheckpointError: a checkpoint could not be written or read.
     """
     with model.distribute_strategy.scope():
         model.prepare_training()

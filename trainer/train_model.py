@@ -72,7 +72,7 @@ def train_model(
 
     Raises:
       DivergedError: the loss became infinite or not a number.
-      CheckpointError: a checkpoint could not be written.
+      CheckpointError: a checkpoint could not be written or read.
     """
     log_frequency = item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue)
     batches = training_batches(config, data)

@@ -83,7 +83,7 @@ def train(
       ValueError: the examples do not fit the features, a split is empty, or the devices are not there.
       DivergedError: the loss became infinite or not a number. The message names a file with the ids of the requests
         of that step, in the folder of the run's checkpoints (of the logs where there are none).
-      CheckpointError: a checkpoint could not be written.
+      CheckpointError: a checkpoint could not be written or read.
       PackedRequestsError: the packed requests could not be written.
     """
     report = report or (lambda line: None)

@@ -34,7 +34,7 @@ class Executor(BaseExecutor):
             configuration does not take the tuned values.
           ReleaseError: the manifest of the last release is damaged.
           DivergedError: the loss became infinite or not a number.
-          CheckpointError: a checkpoint could not be written.
+          CheckpointError: a checkpoint could not be written or read.
           PackedRequestsError: the packed requests could not be written.
         """
         self._log_startup(input_dict, output_dict, exec_properties)

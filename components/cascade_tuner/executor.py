@@ -33,7 +33,7 @@ class Executor(BaseExecutor):
         Raises:
           ValueError: the examples do not fit the features, or the configuration does not take the values.
           TuningError: all trials failed.
-          CheckpointError: a checkpoint could not be written.
+          CheckpointError: a checkpoint could not be written or read.
           PackedRequestsError: the packed requests could not be written.
         """
         self._log_startup(input_dict, output_dict, exec_properties)

@@ -34,7 +34,7 @@ def run_trial(setup: Setup, method: str, seed: int, report: Report) -> Outcome:
 
     Raises:
       DivergedError: the loss became infinite or not a number.
-      CheckpointError: a checkpoint could not be written.
+      CheckpointError: a checkpoint could not be written or read.
     """
     if setup.streaming:
         return _run_stream(setup, method, seed, report)

@@ -1,5 +1,6 @@
 """One checkpoint: a file that appears whole or not at all, and is refused if a byte of it has changed."""
 
+import errno
 import json
 import zipfile
 import zlib
@@ -16,11 +17,11 @@ _STATE, _NAMES = "state", "names"
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint cannot be written."""
+    """A checkpoint cannot be written, or not be read now."""
 
 
 class DamagedCheckpointError(ValueError):
-    """A checkpoint cannot be read, or is not what was written."""
+    """A checkpoint is not what was written."""
 
 
 def write_checkpoint(path: Path, state: RunState, arrays: Mapping[str, np.ndarray]) -> None:
@@ -44,7 +45,8 @@ def read_checkpoint(path: Path) -> tuple[RunState, dict[str, np.ndarray]]:
     """Reads what `write_checkpoint` wrote.
 
     Raises:
-      DamagedCheckpointError: it is not there, cut short, or changed.
+      DamagedCheckpointError: it is cut short, or changed.
+      OSError: it is not there, or the disk or the system does not let it be read now.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -53,5 +55,16 @@ def read_checkpoint(path: Path) -> tuple[RunState, dict[str, np.ndarray]]:
         if list(arrays) != json.loads(names):
             raise ValueError(f"it must hold the arrays {names}. Received: {list(arrays)}")
         return from_json(RunState, state), arrays
-    except (OSError, EOFError, ValueError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        failed_read = _failed_read(error)
+        if failed_read is not None:
+            raise failed_read from None
         raise DamagedCheckpointError(f"{path} cannot be read: {error}") from error
+
+
+def _failed_read(error: Exception) -> OSError | None:
+    """Returns the error of reading behind one, if there is any; that of a damaged offset is none."""
+    for each in (error, error.__context__):  # `zipfile` takes one for damage
+        if isinstance(each, OSError) and each.errno not in (None, errno.EINVAL):
+            return each
+    return None

@@ -58,6 +58,7 @@ class Checkpointer:
 
         Raises:
           ValueError: the checkpoint is of another model.
+          CheckpointError: a checkpoint cannot be read now.
         """
         state, saved, best = RunState(), [], []
         if self._store is not None and (found := self._store.latest(report)) is not None:

@@ -61,20 +61,28 @@ class CheckpointStore:
             ) from error
 
     def latest(self, report: Callable[[str], None]) -> tuple[RunState, dict[str, np.ndarray]] | None:
-        """Reads the newest checkpoint that is whole; damaged ones are removed.
+        """Reads the newest checkpoint that is whole; damaged ones are set aside, under another name.
 
         Args:
           report: gets a line about each that is damaged.
 
         Returns:
           State and arrays, or `None` if there is no checkpoint.
+
+        Raises:
+          CheckpointError: one cannot be read now. It may be whole, and stays as it is.
         """
         for path in reversed(self.paths()):
             try:
                 return read_checkpoint(path)
             except DamagedCheckpointError as error:
-                report(f"warning: skipped a damaged checkpoint: {error}")
-                path.unlink(missing_ok=True)
+                aside = path.rename(path.with_name(f"{path.name}.damaged"))
+                report(f"warning: skipped a damaged checkpoint: {error}. It is now {aside.name}")
+            except OSError as error:
+                raise CheckpointError(
+                    f"The checkpoint {path} cannot be read now: {error.strerror}. It stays as it is. "
+                    "Mend that and run again to go on from there"
+                ) from error
         return None
 
     def clear(self) -> None:

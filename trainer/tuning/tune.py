@@ -65,7 +65,7 @@ def tune(
     Raises:
       ValueError: the examples do not fit the features, or the configuration does not take the values.
       TuningError: all trials failed.
-      CheckpointError: a checkpoint could not be written.
+      CheckpointError: a checkpoint could not be written or read.
       PackedRequestsError: the packed requests could not be written.
     """
     report = report or (lambda line: None)

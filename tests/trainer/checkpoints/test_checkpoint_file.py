@@ -1,4 +1,5 @@
 import dataclasses
+import os
 import resource
 
 import numpy as np
@@ -60,9 +61,34 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path, share):
         read_checkpoint(path)
 
 
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(DamagedCheckpointError, match=r"nothing\.npz cannot be read: "):
+def test_an_encrypted_array_is_damage(tmp_path):
+    path = tmp_path / "a.npz"
+    write_checkpoint(path, STATE, ARRAYS)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 8] ^= 1  # the flag of the first entry in the directory
+    path.write_bytes(content)
+    with pytest.raises(DamagedCheckpointError, match=r"a\.npz cannot be read: "):
+        read_checkpoint(path)
+
+
+def test_a_missing_file_is_not_taken_for_a_damaged_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nothing\.npz"):
         read_checkpoint(tmp_path / "nothing.npz")
+
+
+def test_a_file_that_cannot_be_opened_now_is_not_taken_for_a_damaged_one(tmp_path):
+    path = tmp_path / "a.npz"
+    write_checkpoint(path, STATE, ARRAYS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            read_checkpoint(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert read_checkpoint(path)[0] == STATE
 
 
 def test_a_file_that_does_not_fit_on_the_disk_leaves_the_one_before(tmp_path):

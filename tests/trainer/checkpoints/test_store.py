@@ -36,7 +36,34 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path):
     assert [line.partition(" cannot be read")[0] for line in lines] == [
         f"warning: skipped a damaged checkpoint: {tmp_path}/step-00000000000{step}.npz" for step in (3, 2)
     ]
-    assert [path.name for path in store.paths()] == ["step-000000000001.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "step-000000000001.npz",
+        "step-000000000002.npz.damaged",
+        "step-000000000003.npz.damaged",
+    ]
+
+
+def test_a_damaged_checkpoint_takes_no_place_of_one_that_is_whole(tmp_path):
+    store = CheckpointStore(tmp_path, num_kept=1)
+    save(store, 100)
+    store.paths()[0].write_bytes(b"damaged")
+    assert store.latest(lambda line: None) is None
+    save(store, 50)
+    assert store.latest(pytest.fail)[0].step == 50
+
+
+def test_a_checkpoint_that_cannot_be_read_now_stays_and_is_one_clear_error(tmp_path):
+    store = CheckpointStore(tmp_path, num_kept=2)
+    save(store, 1)
+    newest = tmp_path / "step-000000000002.npz"
+    newest.symlink_to("/proc/self/mem")  # opens, and is an error of input and output to read
+    message = (
+        rf"^The checkpoint {newest} cannot be read now: Input/output error\. It stays as it is\. "
+        r"Mend that and run again to go on from there$"
+    )
+    with pytest.raises(CheckpointError, match=message):
+        store.latest(pytest.fail)
+    assert [path.name for path in store.paths()] == ["step-000000000001.npz", "step-000000000002.npz"]
 
 
 def test_a_half_written_checkpoint_is_cleared_away(tmp_path):
