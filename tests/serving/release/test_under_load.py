@@ -72,7 +72,7 @@ def test_a_client_that_asks_a_label_gets_every_pinned_release_and_no_error(base,
     pin_release(base, versions[0])
     answers, done = [], threading.Event()
     with release_server(base, port=0, poll_interval_s=0.02) as server:
-        watcher = label_watcher(server, base, 0.3)
+        watcher = label_watcher(server, base, 1.5)
         watcher.start()
         config = ClientConfig(STAGES, label="stable", deadline_s=20)
         with RecommenderClient(server.target, config) as client:
