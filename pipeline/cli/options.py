@@ -103,6 +103,7 @@ def one_line_errors(*failures: type[Exception]) -> Iterator[None]:
 def quiet_libraries() -> None:
     """Keeps the notices that libraries give while they are imported off the terminal; call it before the imports."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said in an error of ours
     os.environ.setdefault("PYTHONWARNINGS", "ignore::FutureWarning,ignore::DeprecationWarning")  # of child processes
     warnings.simplefilter("ignore", FutureWarning)
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -46,7 +46,7 @@ def releases() -> None:
 @_base_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per release instead.")
 def list_releases(base: str, as_json: bool) -> None:
-    """Lists the releases, newest first: where each comes from and how it is served."""
+    """Lists the releases, newest first: where each comes from and how it is served, unless `verify` finds damage."""
     from pipeline.cli.release_tables import releases_table, summary
     from serving.release.manifest import ReleaseError
 

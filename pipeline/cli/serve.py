@@ -51,6 +51,8 @@ def serve(base: str | None, host: str | None, port: int, server: str | None, fla
         click.echo(f"{binary} listens on all addresses, port {port}; --server embedded takes a --host", err=True)
         _become([binary, f"--port={port}", *_models(base), *flags])
     host = host or "127.0.0.1"
+    if base is None and not flags:
+        raise click.UsageError("give --base, or TF Serving's --model_base_path or --model_config_file")
     if base is None:
         from serving.server.__main__ import main
 

@@ -36,6 +36,8 @@ class ClientConfig:
         object.__setattr__(self, "stages", tuple(self.stages))
         if not self.stages:
             raise ValueError("`stages` must hold at least one stage. Received: none")
+        if not all(isinstance(stage, Stage) for stage in self.stages):
+            raise ValueError(f"`stages` must hold a `Stage` each, as a manifest does. Received: {list(self.stages)}")
         if not 0 < self.deadline_s < math.inf:
             raise ValueError(f"`deadline_s` must be positive. Received: deadline_s={self.deadline_s}")
         if not 0 < self.hop_share <= 1:

@@ -96,7 +96,7 @@ def scann_ops() -> ModuleType:
         from scann import scann_ops as operations
     except ImportError as error:
         raise ValueError(
-            "`index.kind` 'scann' needs the package scann: pip install 'lcron[scann]'. "
+            "`index.kind` 'scann' needs the package scann: pip install scann==1.3.0. "
             f"Received: kind='scann' without it ({error})"
         ) from None
     return operations

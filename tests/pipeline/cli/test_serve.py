@@ -80,7 +80,11 @@ def test_tf_serving_is_used_if_it_is_on_the_path(stock):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "lcron serve: Both --model_base_path and --model_config_file are empty: one of them is required"),
+        ([], "give --base, or TF Serving's --model_base_path or --model_config_file"),
+        (
+            ["--enable_batching"],
+            "lcron serve: Both --model_base_path and --model_config_file are empty: one of them is required",
+        ),
         (["--model_base_path=/m", "--nonsense=1"], "lcron serve: unrecognized arguments: --nonsense=1"),
         (["--server=apache"], "--server must be embedded or tensorflow_model_server[=PATH]. Received: 'apache'"),
         (["--server=tensorflow_model_server=/no/such"], "--server: there is no program /no/such"),

@@ -288,6 +288,10 @@ def test_raw_tensors_answer_as_examples_do(target):
     ("arguments", "message"),
     [
         ({"stages": []}, "`stages` must hold at least one stage. Received: none"),
+        (
+            {"stages": ["retrieval"]},
+            "`stages` must hold a `Stage` each, as a manifest does. Received: \\['retrieval'\\]",
+        ),
         ({"deadline_s": 0}, "`deadline_s` must be positive. Received: deadline_s=0"),
         ({"deadline_s": float("inf")}, "`deadline_s` must be positive"),
         ({"hop_share": 0}, "`hop_share` must be above 0 and at most 1. Received: hop_share=0"),
