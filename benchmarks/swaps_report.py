@@ -141,11 +141,13 @@ def text(result: Summary, provenance: Mapping[str, str]) -> str:
 def _failures(course: Course) -> Counter[str]:
     failures = Counter(answer.value for answer in course.answers if answer.failed)
     kills = [window for window in course.windows if window.kind == "kill"]
-    for answer in course.answers:
-        if not answer.failed and answer.value.was_refused:
-            is_due = any(kill.start_s <= answer.end_s and answer.start_s <= kill.end_s for kill in kills)
-            failures["no server answered, though none was killed"] += not is_due
-    return +failures
+    refused = [answer for answer in course.answers if not answer.failed and answer.value.was_refused]
+    failures.update(
+        "no server answered, though none was killed"
+        for answer in refused
+        if not any(_is_under_way(answer, kill) for kill in kills)
+    )
+    return failures
 
 
 def _is_mixed(answer: Judged, contents: Mapping[int, int]) -> bool:
@@ -180,5 +182,9 @@ def _latencies_ms(answers: Sequence[Answer], window: Window) -> np.ndarray:
     if window.kind == "quiet":
         chosen = [a for a in answers if window.start_s <= a.start_s and a.end_s <= window.end_s]
     else:
-        chosen = [a for a in answers if a.start_s <= window.end_s and window.start_s <= a.end_s]
+        chosen = [answer for answer in answers if _is_under_way(answer, window)]
     return 1e3 * np.array([answer.latency_s for answer in chosen if not answer.failed])
+
+
+def _is_under_way(answer: Answer, window: Window) -> bool:
+    return answer.start_s <= window.end_s and window.start_s <= answer.end_s

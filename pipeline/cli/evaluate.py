@@ -53,10 +53,10 @@ def evaluate(
     with one_line_errors(ReleaseError), tempfile.TemporaryDirectory(prefix="lcron-evaluate-") as name:
         folder = Path(name)
         store = ReleaseStore(base)
-        newest = store.latest()
-        if newest is None:
+        release = store.read(version) if version is not None else store.latest()
+        if release is None:
             raise click.ClickException(f"there is no release in {base}")
-        release = store.verify(newest.version if version is None else version)
+        store.verify(release.version)
         adapter = open_adapter(experiment, data)
         splits = experiment.splits.resolve(adapter.days())
         judged = splits.get("test", splits["eval"])

@@ -3,10 +3,14 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import ReleaseBase, experiment_options, load_experiment, one_line_errors, quiet_libraries
+
+if TYPE_CHECKING:
+    from serving.release.manifest import Stage
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -91,26 +95,23 @@ def recommend(
     from pipeline.cli.tables import recommendations_table
     from serving.client import ClientConfig, RecommenderClient, TlsConfig
     from serving.client.errors import RecommendError
-    from serving.release.intact import IntactReleases
     from serving.release.manifest import ReleaseError, Stage
-    from serving.release.store import ReleaseStore
     from serving.server.server import ServeError
 
     with one_line_errors(RecommendError, ReleaseError, ServeError):
         record = latest_request(open_adapter(experiment, data), user)
         request = as_request(record, experiment.features, k, exclude, wanted)
-        manifest = None if base is None else IntactReleases(ReleaseStore(base)).newest()
         configured = tuple(Stage(stage.name, stage.capacity) for stage in experiment.trainer.stages)
-        stages = manifest.stages if manifest is not None else configured
-        config = ClientConfig(
-            stages,
-            one_call=one_call,
-            label=label,
-            deadline_s=deadline_s,
-            tls=TlsConfig(**tls_options) if tls else None,  # type: ignore[arg-type]
-        )
-        with _server(target, base) as address, RecommenderClient(address, config) as client:
-            (answer,) = client.recommend_batch([request])
+        with _server(target, base, configured) as (address, stages):
+            config = ClientConfig(
+                stages,
+                one_call=one_call,
+                label=label,
+                deadline_s=deadline_s,
+                tls=TlsConfig(**tls_options) if tls else None,  # type: ignore[arg-type]
+            )
+            with RecommenderClient(address, config) as client:
+                (answer,) = client.recommend_batch([request])
     history = len(record.get("history_item_id", ()))
     asked = "the cascade model" if one_call else " then ".join(stage.name for stage in stages)
     click.echo(
@@ -123,12 +124,16 @@ def recommend(
 
 
 @contextlib.contextmanager
-def _server(target: str | None, base: str | None) -> Iterator[str]:
-    """Yields the address to ask: the one given, or that of a server over `base`."""
+def _server(
+    target: str | None, base: str | None, configured: "tuple[Stage, ...]"
+) -> "Iterator[tuple[str, tuple[Stage, ...]]]":
+    """Yields the address to ask and the stages there: those given, or those of a server over `base`."""
     if target is not None or base is None:
-        yield target or ""
+        yield target or "", configured
         return
+    from serving.release.store import ReleaseStore
     from serving.server.release_server import release_server
+    from serving.signatures import RETRIEVAL
 
-    with release_server(base, port=0) as server:
-        yield server.target
+    with release_server(base, port=0) as server:  # which has compared the release with its checksums
+        yield server.target, ReleaseStore(base).read(server.available_versions(RETRIEVAL)[0]).stages

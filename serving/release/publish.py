@@ -90,7 +90,7 @@ def _move_in(store: ReleaseStore, manifest: Manifest, transit: AnyPath) -> None:
 
 
 def _check_alone(store: ReleaseStore, manifest: Manifest, path: AnyPath) -> None:
-    """Looks whether the manifest is where it was put.
+    """Looks whether the manifest is where it was put; where it is not, what is left of the version goes too.
 
     Raises:
       ReleaseError: another push was under way, as nothing prevents in a bucket, and took this one for a killed one.

@@ -14,17 +14,19 @@ from serving.server.release_server import label_watcher, release_server
 STAGES = [Stage("retrieval", 6), Stage("ranking", 4)]
 
 
+def wait_for(release, answers, asker):
+    """Waits until a release answers what the thread `asker` asks."""
+    end_s = time.monotonic() + 60
+    while not (answers and answers[-1].release == release):
+        assert time.monotonic() < end_s, f"release {release} did not answer in time"
+        assert asker.is_alive(), "a request failed"
+        time.sleep(0.01)
+
+
 def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite):
     first = push(cascade_models(1), base, stages=STAGES).version
     scores = {first: 100.0}  # ranking's best score says which release it is of
     answers, done = [], threading.Event()
-
-    def wait_for(release):
-        end_s = time.monotonic() + 60
-        while not (answers and answers[-1].release == release):
-            assert time.monotonic() < end_s, f"release {release} did not answer in time"
-            assert asker.is_alive(), "a request failed"
-            time.sleep(0.01)
 
     with (
         release_server(base, port=0, poll_interval_s=0.05) as server,
@@ -40,15 +42,15 @@ def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite)
         asker = threading.Thread(target=ask)
         asker.start()
         try:
-            wait_for(first)
+            wait_for(first, answers, asker)
             second = push(cascade_models(2), base, stages=STAGES).version
             scores[second] = 200.0
-            wait_for(second)
+            wait_for(second, answers, asker)
             back = rollback(first, base).version
             scores[back] = 100.0
-            wait_for(back)
+            wait_for(back, answers, asker)
             pin_release(base, second)  # to an older one, which stays through two pushes
-            wait_for(second)
+            wait_for(second, answers, asker)
             third = push(cascade_models(3), base, stages=STAGES).version
             fourth = push(cascade_models(4), base, stages=STAGES).version
             scores |= {third: 300.0, fourth: 400.0}
@@ -57,7 +59,7 @@ def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite)
             time.sleep(0.3)
             assert {answer.release for answer in answers[num_answers:]} == {second}
             unpin_release(base)
-            wait_for(third)
+            wait_for(third, answers, asker)
         finally:
             done.set()
             asker.join()
@@ -86,11 +88,7 @@ def test_a_client_that_asks_a_label_gets_every_pinned_release_and_no_error(base,
             try:
                 for version in (*versions, versions[0]):
                     pin_release(base, version)
-                    end_s = time.monotonic() + 60
-                    while not (answers and answers[-1].release == version):
-                        assert time.monotonic() < end_s, f"release {version} did not answer in time"
-                        assert asker.is_alive(), "a request failed"
-                        time.sleep(0.01)
+                    wait_for(version, answers, asker)
                     end_s = time.monotonic() + 60
                     while server.available_versions("retrieval") != [version]:
                         assert time.monotonic() < end_s, "the release before is kept"
