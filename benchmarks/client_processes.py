@@ -10,9 +10,13 @@ import resource
 import time
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
 
 Ask = Callable[[int], Awaitable[Any]]
 """Asks the n-th question, counted over all clients; what it returns is kept with the answer."""
@@ -65,20 +69,32 @@ class ClientProcesses:
     def __init__(self, calls: list[tuple[Calls, int]]) -> None:
         context = multiprocessing.get_context("spawn")
         self._stopping = context.Event()
+        self._num_answers = context.Value("Q", 0)
+        self._num_clients = sum(num_clients for _, num_clients in calls)
         self._receivers: list[Connection] = []
         self._processes = []
         self.processor_s = 0.0
         """Processor time of the processes between their first answers and the last, known after `stop`."""
         for number, (each, num_clients) in enumerate(calls):
             receiver, sender = context.Pipe(duplex=False)
-            arguments = (each, num_clients, number, sender, self._stopping)
+            arguments = (each, num_clients, number, sender, self._stopping, self._num_answers)
             self._processes.append(context.Process(target=_run_process, args=arguments, daemon=True))
             self._receivers.append(receiver)
             self._processes[-1].start()
             sender.close()
 
+    def mark(self) -> int:
+        """Returns a mark of this moment for `wait_for_answer_since`."""
+        return self._num_answers.value
+
+    def wait_for_answer_since(self, mark: int) -> None:
+        """Returns once a question was answered, or failed, that was asked after the mark was made."""
+        # Each client had at most one question under way then.
+        while self._num_answers.value <= mark + self._num_clients and all(map(_is_alive, self._processes)):
+            time.sleep(0.01)
+
     def stop(self) -> list[Answer]:
-        """Lets every client have its last answer; returns all answers in the order they were asked for."""
+        """Lets every client have its last answer, at least one; returns all in the order they were asked for."""
         self._stopping.set()
         answers: list[Answer] = []
         for receiver in self._receivers:
@@ -104,11 +120,15 @@ class ClientProcesses:
             process.join()
 
 
-def _run_process(calls: Calls, num_clients: int, number: int, sender: Connection, stopping: Event) -> None:
-    asyncio.run(_run_clients(calls, num_clients, number, sender, stopping))
+def _run_process(
+    calls: Calls, num_clients: int, number: int, sender: Connection, stopping: Event, num_answers: "Synchronized[int]"
+) -> None:
+    asyncio.run(_run_clients(calls, num_clients, number, sender, stopping, num_answers))
 
 
-async def _run_clients(calls: Calls, num_clients: int, number: int, sender: Connection, stopping: Event) -> None:
+async def _run_clients(
+    calls: Calls, num_clients: int, number: int, sender: Connection, stopping: Event, num_answers: "Synchronized[int]"
+) -> None:
     ask = calls.open()
     try:
         await ask(0)
@@ -121,17 +141,25 @@ async def _run_clients(calls: Calls, num_clients: int, number: int, sender: Conn
 
     async def run_client(client: int) -> None:
         question = client * 1009 + number
-        while not stopping.is_set():
+        is_last = False
+        while not is_last:
+            is_last = stopping.is_set()
             start_s = time.monotonic()
             try:
                 value, failed = await ask(question), False
             except Exception as error:
                 value, failed = f"{type(error).__name__}: {error}", True
             answers.append(Answer(start_s, time.monotonic() - start_s, value, failed))
+            with num_answers.get_lock():
+                num_answers.value += 1
             question += 1
 
     await asyncio.gather(*map(run_client, range(num_clients)))
     sender.send((answers, _processor_s() - before_s))
+
+
+def _is_alive(process: BaseProcess) -> bool:
+    return process.is_alive()
 
 
 def _processor_s() -> float:

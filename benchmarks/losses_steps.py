@@ -135,4 +135,4 @@ def _scores(case: Case, index: int) -> tf.Tensor:
 
 
 def _in_mode(step: Callable, mode: Mode) -> Callable:
-    return step if mode == "eager" else tf.function(step, jit_compile=mode == "xla")
+    return step if mode == "eager" else tf.function(step, jit_compile=mode == "xla", autograph=False)

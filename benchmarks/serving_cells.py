@@ -45,22 +45,23 @@ class Cell:
 def measure(
     calls: Calls, server: ServerProcess, *, num_items: int, call: str, num_clients: int, batching: bool, seconds: float
 ) -> Cell:
-    """Has clients ask for some seconds, after a fifth of them that does not count.
+    """Has clients ask for some seconds, and until there is an answer, after a fifth of them that does not count.
 
     Raises:
-      RuntimeError: no request was answered.
+      RuntimeError: every request failed.
     """
     with ClientProcesses([(calls, number) for number in _shares(num_clients)]) as clients:
         time.sleep(_WARM_UP_SHARE * seconds)
-        begin_s, before_s = time.monotonic(), server.processor_s()
+        begin_s, before_s, mark = time.monotonic(), server.processor_s(), clients.mark()
         time.sleep(seconds)
+        clients.wait_for_answer_since(mark)
         end_s, server_s = time.monotonic(), server.processor_s() - before_s
         answers = clients.stop()
         asked_s = answers[-1].end_s - answers[0].start_s
     counted = [answer for answer in answers if begin_s <= answer.end_s < end_s]
     latencies_s = [answer.latency_s for answer in counted if not answer.failed]
     if not latencies_s:
-        raise RuntimeError(f"{call}: no answer in {seconds:g} s")
+        raise RuntimeError(f"{call}: no request was answered in {seconds:g} s")
     p50_s, p99_s = np.percentile(latencies_s, [50, 99])
     return Cell(
         num_items=num_items,

@@ -19,9 +19,7 @@ from serving.release.store import ReleaseStore
 
 Models = Mapping[str, Path]
 
-_SETTLE_S = 1.0
-"""After a release is served everywhere its first calls, which are slower, still count as the swap."""
-_TIMEOUT_S = 300.0
+_TIMEOUT_S = 900.0
 _POLL_S = 0.05
 _FLAGS = ("--enable_batching", "--file_system_poll_wait_seconds=0.5")
 
@@ -92,13 +90,15 @@ class Drill:
         self._contents: dict[int, int] = {}
         self._windows: list[Window] = []
 
-    def run(self, *, num_swaps: int, num_clients: int, quiet_s: float) -> Course:
+    def run(self, *, num_swaps: int, num_clients: int, quiet_s: float, settle_s: float = 1.0) -> Course:
         """Pushes good releases, a damaged one halfway, and kills the server after three quarters of them.
 
         Args:
           num_swaps: good releases to push, after the first.
           num_clients: that ask all the time, at least 2.
           quiet_s: before the first of them and, a fifth of it, after each.
+          settle_s: how long, at least, the first calls of a release that is served everywhere, which are slower, count
+            as the swap; the damaged release has three times as long to be noticed.
 
         Raises:
           TimeoutError: a good release was not served in time.
@@ -122,10 +122,10 @@ class Drill:
                 self._quiet(server, quiet_s)
                 damaged, damaged_was_loaded = 0, False
                 for number in range(num_swaps):
-                    self._swap(server, models)
+                    self._swap(server, models, clients, settle_s)
                     self._quiet(server, quiet_s / 5)
                     if number == num_swaps // 2:
-                        damaged, damaged_was_loaded = self._damaged(server, models)
+                        damaged, damaged_was_loaded = self._damaged(server, models, 3 * settle_s)
                     if number == num_swaps * 3 // 4:
                         self._kill(server, models)
                 answers = clients.stop()
@@ -142,14 +142,16 @@ class Drill:
         time.sleep(seconds)
         self._end("quiet", start_s, server)
 
-    def _swap(self, server: ServerProcess, models: ModelClient) -> None:
+    def _swap(self, server: ServerProcess, models: ModelClient, clients: ClientProcesses, settle_s: float) -> None:
         start_s = time.monotonic()
         version = self._push()
         self._wait_for(models, version)
-        time.sleep(_SETTLE_S)
+        mark = clients.mark()
+        time.sleep(settle_s)
+        clients.wait_for_answer_since(mark)
         self._end("swap", start_s, server, version)
 
-    def _damaged(self, server: ServerProcess, models: ModelClient) -> tuple[int, bool]:
+    def _damaged(self, server: ServerProcess, models: ModelClient, watched_s: float) -> tuple[int, bool]:
         """Has a release come whose largest weights have one wrong bit; returns it and whether any model had it."""
         start_s = time.monotonic()
         elsewhere = self._folder / "elsewhere"
@@ -162,7 +164,7 @@ class Drill:
             shutil.copytree(theirs.model_path(name, manifest.version), store.model_path(name, manifest.version))
         os.rename(theirs.manifest_path(manifest.version), store.manifest_path(manifest.version))
         was_loaded = False
-        while time.monotonic() < start_s + 3 * _SETTLE_S:
+        while time.monotonic() < start_s + watched_s:
             was_loaded |= any(manifest.version in self._versions(models, name) for name in manifest.models)
             time.sleep(_POLL_S)
         self._end("damaged", start_s, server, manifest.version)

@@ -50,7 +50,7 @@ class ServingValidationConfig:
     num_requests: int = 32
     k: int = 50
     tolerance: float = 1e-5
-    timeout_s: float = 120.0
+    timeout_s: float = 900.0
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

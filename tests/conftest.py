@@ -1,7 +1,11 @@
 """A tiny data set through the real Transform, a candidate release trained on it, and where releases are pushed to."""
 
 import dataclasses
+import fcntl
+import gc
+import os
 import random
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -53,6 +57,11 @@ CONFIG = TrainerConfig(
 )
 
 
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # modules and tests stay: to search them for garbage again and again is a tenth of all processor time
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--num-kills", type=int, default=3, help="times that a training run is killed to see it go on")
     parser.addoption("--num-swaps", type=int, default=3, help="releases that come while clients ask")
@@ -79,6 +88,27 @@ class TransformedData:
         return {name: getattr(self, name) for name in names}
 
 
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Returns a folder that one of pytest's processes builds and the others find: `built_once("name", build)`."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def find_or_build(name: str, build: Callable[[Path], object]) -> Path:
+        folder, complete = root / name, root / f"{name}.complete"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not complete.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                build(folder)
+                complete.touch()
+        return folder
+
+    return find_or_build
+
+
 @pytest.fixture(params=["folder", "ram"])
 def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyPath]:
     """Where releases go: a folder, or TensorFlow's file system in memory, which `tf.io.gfile` reaches like a bucket."""
@@ -91,18 +121,37 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyPath]:
 
 
 @pytest.fixture(scope="session")
-def transformed_data(tmp_path_factory: pytest.TempPathFactory) -> TransformedData:
+def transformed_data(built_once: Callable[[str, Callable[[Path], object]], Path]) -> TransformedData:
     """A hundred requests and sixty items, analysed and transformed by TensorFlow Transform."""
-    import tensorflow as tf
-
-    from trainer.preprocessing import catalogue_preprocessing_fn, request_preprocessing_fn
-
     source = random.Random(1)
     catalogue = [_example(_item(number, source)) for number in range(NUM_ITEMS)]
     requests = [_example(_request(number, source)) for number in range(100)]
     train, evaluation = requests[:80], requests[80:]
+    folder = built_once("transformed", lambda folder: _transform_all(folder, catalogue, train, evaluation))
+    catalogue_files, train_files, eval_files = (
+        sorted(str(path) for path in (folder / data).glob(f"{split}-*.gz"))
+        for data, split in (("catalogue", "all"), ("requests", "train"), ("requests", "eval"))
+    )
+    return TransformedData(
+        features=FEATURES,
+        catalogue=catalogue,
+        train_requests=train,
+        eval_requests=evaluation,
+        request_transform_dir=str(folder / "requests"),
+        catalogue_transform_dir=str(folder / "catalogue"),
+        catalogue_files=catalogue_files,
+        train_files=train_files,
+        eval_files=eval_files,
+    )
 
-    folder = tmp_path_factory.mktemp("transformed")
+
+def _transform_all(
+    folder: Path, catalogue: Sequence[bytes], train: Sequence[bytes], evaluation: Sequence[bytes]
+) -> None:
+    import tensorflow as tf
+
+    from trainer.preprocessing import catalogue_preprocessing_fn, request_preprocessing_fn
+
     scalar = tf.io.FixedLenFeature([], tf.string)
     catalogue_spec = {
         "item_id": scalar,
@@ -120,34 +169,24 @@ def transformed_data(tmp_path_factory: pytest.TempPathFactory) -> TransformedDat
         **{name: tf.io.VarLenFeature(tf.string) for name in ("history_item_id", "candidate_item_id")},
         **{name: tf.io.VarLenFeature(tf.int64) for name in ("history_grade", "candidate_stage", "candidate_rank")},
     }
-    catalogue_files = _transform(
-        catalogue_preprocessing_fn, catalogue_spec, folder / "catalogue", {"all": catalogue}, FEATURES
-    )
-    request_files = _transform(
-        request_preprocessing_fn, request_spec, folder / "requests", {"train": train, "eval": evaluation}, FEATURES
-    )
-    return TransformedData(
-        features=FEATURES,
-        catalogue=catalogue,
-        train_requests=train,
-        eval_requests=evaluation,
-        request_transform_dir=str(folder / "requests"),
-        catalogue_transform_dir=str(folder / "catalogue"),
-        catalogue_files=catalogue_files["all"],
-        train_files=request_files["train"],
-        eval_files=request_files["eval"],
-    )
+    _transform(catalogue_preprocessing_fn, catalogue_spec, folder / "catalogue", {"all": catalogue}, FEATURES)
+    splits = {"train": train, "eval": evaluation}
+    _transform(request_preprocessing_fn, request_spec, folder / "requests", splits, FEATURES)
 
 
 @pytest.fixture(scope="session")
-def candidate_dir(transformed_data: TransformedData, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny trained candidate release of the stages `retrieval` (20 items) and `ranking` (10 items)."""
-    from trainer.training import train
+def candidate_dir(
+    transformed_data: TransformedData, built_once: Callable[[str, Callable[[Path], object]], Path]
+) -> Path:
+    """A tiny trained candidate release of the stages `retrieval` (20 items) and `ranking` (10 items); left as it is."""
 
-    folder = tmp_path_factory.mktemp("candidate")
-    arguments = transformed_data.training_arguments()
-    train(CONFIG, FEATURES, output_dir=str(folder / "release"), log_dir=str(folder / "logs"), **arguments)
-    return folder / "release"
+    def build(folder: Path) -> None:
+        from trainer.training import train
+
+        arguments = transformed_data.training_arguments()
+        train(CONFIG, FEATURES, output_dir=str(folder / "release"), log_dir=str(folder / "logs"), **arguments)
+
+    return built_once("candidate", build) / "release"
 
 
 @pytest.fixture(scope="session")
@@ -214,8 +253,8 @@ def _transform(
     folder: Path,
     splits: Mapping[str, Sequence[bytes]],
     features: FeatureSpec,
-) -> dict[str, list[str]]:
-    """Analyses the first split and transforms all, in the way of the Transform component; returns their files."""
+) -> None:
+    """Analyses the first split and transforms all, in the way of the Transform component."""
     import apache_beam as beam
     import tensorflow_transform.beam as tft_beam
     from tensorflow_transform import TFTransformOutput
@@ -248,4 +287,3 @@ def _transform(
             )
     raw_metadata_dir = str(folder / TFTransformOutput.RAW_METADATA_DIR)
     metadata_io.write_metadata(dataset_metadata.DatasetMetadata(schema), raw_metadata_dir)
-    return {split: sorted(str(path) for path in folder.glob(f"{split}-*.gz")) for split in splits}

@@ -15,10 +15,10 @@ from components.examples import judging_files
 from components.progress import report
 from components.serving_validator.keras_reference import KerasReference
 from components.serving_validator.logged_requests import read_logged_requests
-from components.serving_validator.server_process import ServerFailedError, serve_candidate
+from components.serving_validator.server_process import ModelsRefusedError, serve_candidate
 from components.serving_validator.validate import ServingValidation, Validator
 from serving import signatures
-from serving.client.errors import RecommendError
+from serving.client.errors import RecommendError, RecommendTimeoutError, ServerUnavailableError
 from serving.client.model_client import ModelClient
 from trainer.candidate import MODELS
 
@@ -38,6 +38,9 @@ class Executor(BaseExecutor):
 
         Raises:
           NotBlessedError: the evaluation did not bless the candidate.
+          ServerFailedError: the server was killed, or did not get ready in time.
+          RecommendTimeoutError: it did not answer in time.
+          ServerUnavailableError: it was killed later.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         check_blessing(artifact_utils.get_single_instance(input_dict["model_blessing"]))
@@ -75,5 +78,7 @@ class Executor(BaseExecutor):
                 k = min(exec_properties["k"], *reference.capacities)
                 validator = Validator(client, models_dir, reference, k=k, tolerance=tolerance, timeout_s=timeout_s)
                 return validator.validate(requests)
-        except (ServerFailedError, RecommendError) as error:
+        except (RecommendTimeoutError, ServerUnavailableError):
+            raise  # a machine that is slow or full is no judgement of the candidate
+        except (ModelsRefusedError, RecommendError) as error:
             return ServingValidation(len(requests), tolerance, {}, {}, (str(error),))

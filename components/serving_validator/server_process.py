@@ -17,8 +17,12 @@ _LOG_TAIL_LINES = 5
 _ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1"}  # the pipeline's process may hold all of a GPU's memory
 
 
+class ModelsRefusedError(Exception):
+    """The server says that it cannot serve the models."""
+
+
 class ServerFailedError(Exception):
-    """The server did not get ready to answer."""
+    """The server did not get ready to answer, which says nothing about the models."""
 
 
 @contextlib.contextmanager
@@ -35,7 +39,8 @@ def serve_candidate(models_dir: Path, models: Sequence[str], work_dir: Path, tim
       The server's address, `"host:port"`.
 
     Raises:
-      ServerFailedError: it ended or took too long; the message has the end of its log.
+      ModelsRefusedError: it ended by itself; the message has the end of its log, as below.
+      ServerFailedError: it was killed or took too long.
     """
     for model in models:
         (work_dir / model).mkdir(parents=True)
@@ -72,7 +77,8 @@ def _wait_until_ready(server: subprocess.Popen, target: str, log: Path, timeout_
             except grpc.FutureTimeoutError:
                 waited_s += 0.5
             if server.poll() is not None:
-                raise ServerFailedError(f"the server ended with exit code {server.returncode}: {_tail(log)}")
+                kind = ServerFailedError if server.returncode < 0 else ModelsRefusedError
+                raise kind(f"the server ended with exit code {server.returncode}: {_tail(log)}")
     raise ServerFailedError(f"the server was not ready after {timeout_s:g} s: {_tail(log)}")
 
 

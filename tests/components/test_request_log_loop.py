@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import tensorflow as tf
+from patience import PATIENCE_S
 from tfx.types import standard_artifacts
 
 from components.example_gen.adapters import declare_adapter, load_adapter
@@ -48,7 +49,7 @@ def served(candidate_dir, transformed_data, tmp_path_factory):
     with (
         release_server(folder / "base", port=0) as server,
         RequestLog(data_dir / "requests") as log,
-        RecommenderClient(server.target, ClientConfig(STAGES, deadline_s=60), request_log=log) as client,
+        RecommenderClient(server.target, ClientConfig(STAGES, deadline_s=PATIENCE_S), request_log=log) as client,
     ):
         answers = client.recommend_batch(requests)
     (data_dir / "feedback" / DAY).mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 import pytest
 import tensorflow as tf
+from patience import PATIENCE_S
 
 from components.serving_validator import keras_reference
 from components.serving_validator.keras_reference import KerasReference
@@ -35,7 +36,7 @@ def reference(candidate_dir, requests, transformed_path):
 
 @pytest.fixture(scope="module")
 def client(candidate_dir, tmp_path_factory):
-    served = serve_candidate(candidate_dir / "models", MODELS, tmp_path_factory.mktemp("work"), 300)
+    served = serve_candidate(candidate_dir / "models", MODELS, tmp_path_factory.mktemp("work"), PATIENCE_S)
     with served as target, ModelClient(target) as client:
         yield client
 
@@ -43,7 +44,7 @@ def client(candidate_dir, tmp_path_factory):
 @pytest.fixture
 def validate(candidate_dir, client, reference, requests):
     def validate():
-        validator = Validator(client, candidate_dir / "models", reference, k=10, tolerance=1e-5, timeout_s=60)
+        validator = Validator(client, candidate_dir / "models", reference, k=10, tolerance=1e-5, timeout_s=PATIENCE_S)
         return validator.validate(requests)
 
     return validate

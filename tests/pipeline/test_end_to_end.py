@@ -25,7 +25,7 @@ from serving.client import ClientConfig, RecommenderClient
 from serving.release.store import ReleaseStore
 from serving.server.release_server import release_server
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
 DATA_PART = {
     f"{data}{component}"

@@ -1,14 +1,17 @@
 """Tiny SavedModels, built once per session, and servers for them."""
 
+import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from gate import SPECS, hold
+from patience import PATIENCE_S, wait_until
 from tensorflow_serving.apis import (
     model_pb2,
     model_service_pb2_grpc,
@@ -17,8 +20,12 @@ from tensorflow_serving.apis import (
 )
 
 from serving import signatures
-from serving.server.model_config import model_config
+from serving.server.model_config import ModelConfig, model_config
 from serving.server.server import ModelServer
+from serving.server.version_source import Aspired, VersionSource
+
+# A call that a `Gate` holds has one of TensorFlow's threads, in this process or a server's. On one CPU there is one.
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "4")
 
 DTYPES = {
     "float": tf.float32,
@@ -76,11 +83,6 @@ def assorted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Signatures for every case that a server must tell apart."""
     pair = {"a": spec(tf.float32, None), "b": spec(tf.float32, None)}
 
-    def spin(steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        one = tf.ones([256, 256]) / 256.0
-        _, product = tf.while_loop(lambda i, m: i < steps[0], lambda i, m: (i + 1, m @ one), (0, one))
-        return {"y": product[:1, :1]}
-
     functions = {
         "serving_default": (lambda s: {"s": tf.strings.join([s, s])}, {"s": spec(tf.string, None)}),
         "echo": (lambda **x: x, {name: spec(dtype, None) for name, dtype in DTYPES.items()}),
@@ -88,7 +90,7 @@ def assorted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "matrix": (lambda x: {"y": x / 2 + 2}, {"x": spec(tf.float32, None, 2)}),
         "scalar": (lambda s: {"s": s}, {"s": spec(tf.string)}),
         "divide": (lambda a, b: {"y": a // b}, {"a": spec(tf.int32, None), "b": spec(tf.int32, None)}),
-        "spin": (spin, {"steps": spec(tf.int32, None)}),
+        "hold": (hold, SPECS),
     }
     return save(tmp_path_factory.mktemp("assorted"), functions)
 
@@ -201,6 +203,35 @@ def add_version() -> Callable[[Path, Path, str | int], Path]:
     return add
 
 
+class Looks:
+    """Counts how often the one server of a test has begun to look for versions."""
+
+    number = 0
+
+    def wait_for_one(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Returns once the server has looked from now on and has loaded what it found; calls `meanwhile` till then."""
+        last = self.number + 2  # a look that is under way may have missed what the test did
+
+        def has_looked() -> bool:
+            meanwhile()
+            return self.number >= last
+
+        wait_until(has_looked)
+        meanwhile()
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    counted, look = Looks(), VersionSource.look
+
+    def counting_look(source: VersionSource, models: Sequence[ModelConfig], before: Aspired) -> Aspired:
+        counted.number += 1
+        return look(source, models, before)
+
+    monkeypatch.setattr(VersionSource, "look", counting_look)
+    return counted
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """PEM files: an authority, a server (localhost) and a client that it signed, and a stranger."""
@@ -243,7 +274,7 @@ class Stubs:
         return request
 
     def predict(self, name: str, inputs: dict[str, object], signature: str = "", version: int | None = None, **fields):
-        return self.prediction.Predict(self.request(name, inputs, signature, version, **fields), timeout=60)
+        return self.prediction.Predict(self.request(name, inputs, signature, version, **fields), timeout=PATIENCE_S)
 
     def half(self, x: float, version: int | None = None) -> tuple[float, int]:
         """Value and version that the model `half` answers with."""

@@ -57,7 +57,7 @@ def requests(topic):
     }
 
 
-def _model(topic, requests, config=CONFIG, *, knows_frequency=True):
+def _model(topic, requests, config=CONFIG, *, knows_frequency=True, run_eagerly=False):
     tf.keras.utils.set_random_seed(5)
     table = ItemTable(
         [b"%d" % item for item in range(NUM_ITEMS)],
@@ -68,8 +68,9 @@ def _model(topic, requests, config=CONFIG, *, knows_frequency=True):
     with np.errstate(divide="ignore"):
         log_frequency = np.log(np.bincount(shown, minlength=NUM_ITEMS + 1) / len(shown))
     model = CascadeModel(config, FEATURES, REQUEST_FEATURES, table, log_frequency if knows_frequency else None)
-    model.compile()
+    model.compile(run_eagerly=run_eagerly)
     model(next(iter(_batches(requests))))  # builds the weights
+    model.prepare_training()  # else Keras traces the training step twice
     return model
 
 
@@ -104,11 +105,11 @@ def test_a_step_tells_the_norms_of_its_gradients(topic, requests, optimizer):
     batch = next(iter(_batches(requests)))
     groups = {stage.name: model.stages[index].trainable_variables for index, stage in enumerate(STAGES)}
     groups["loss_weights"] = model.cascade_loss.trainable_variables
-    with tf.GradientTape(persistent=True) as tape:
+    with tf.GradientTape() as tape:
         loss = model.compute_loss(batch, training=True)
     squares = {
-        group: sum(np.sum(tf.convert_to_tensor(tape.gradient(loss, variable)).numpy() ** 2) for variable in variables)
-        for group, variables in groups.items()
+        group: sum(np.sum(tf.convert_to_tensor(gradient).numpy() ** 2) for gradient in gradients)
+        for group, gradients in tape.gradient(loss, groups).items()
     }
     squares["global"] = sum(squares.values())
     logs = model.train_step(batch)
@@ -118,7 +119,7 @@ def test_a_step_tells_the_norms_of_its_gradients(topic, requests, optimizer):
 
 
 def test_losses_add_up(topic, requests):
-    model = _model(topic, requests, _catalogue(weight=0.25))
+    model = _model(topic, requests, _catalogue(weight=0.25), run_eagerly=True)
     model.cascade_loss.log_variances.assign([0.5, 0.0, -0.5])
     logs = model.evaluate(_batches(requests, NUM_REQUESTS), return_dict=True, verbose=0)
     expected = logs["end_to_end_loss"]
@@ -199,7 +200,7 @@ def test_scores_looked_up_in_those_of_the_whole_catalogue_are_the_towers(topic, 
     """Stages that add to each other, trained on all items: what the losses see is what the model scores."""
     stages = (STAGES[0], *(dataclasses.replace(stage, adds_to_previous=True) for stage in STAGES[1:]))
     config = dataclasses.replace(_catalogue(num_sampled_negatives=None), stages=stages)
-    model = _model(topic, requests, config)
+    model = _model(topic, requests, config, run_eagerly=True)
     batch = next(iter(_batches(requests)))
     model.evaluate(_batches(requests, 32).take(1), verbose=0)
     scores = model.score(batch)

@@ -16,7 +16,7 @@ def _gradients(model, batch, jit_compile):
     """Logs of a step, and what plain gradient descent at rate one takes from every weight."""
     variables = [*model.trainable_variables]
     before = [variable.numpy() for variable in variables]
-    logs = tf.function(model.train_step, jit_compile=jit_compile)(batch)
+    logs = tf.function(model.train_step, jit_compile=jit_compile, autograph=False)(batch)
     after = [variable.numpy() for variable in variables]
     return {name: float(value) for name, value in logs.items()}, [a - b for a, b in zip(before, after, strict=True)]
 
@@ -52,7 +52,8 @@ def test_negatives_that_only_fill_up_change_nothing(tiny):
 def test_a_step_is_one_graph_without_a_word_to_the_host(tiny, settings):
     model = tiny.model(dataclasses.replace(tiny.config, **settings))
     signature = {name: tf.TensorSpec([None, *value.shape[1:]], value.dtype) for name, value in tiny.batch(1).items()}
-    graph = tf.function(model.train_step, input_signature=[signature]).get_concrete_function().graph.as_graph_def()
+    step = tf.function(model.train_step, input_signature=[signature], autograph=False)
+    graph = step.get_concrete_function().graph.as_graph_def()
     kinds = {node.op for node in graph.node} | {node.op for part in graph.library.function for node in part.node_def}
     assert "MatMul" in kinds
     assert not [kind for kind in kinds if HOST_ONLY.search(kind)]

@@ -14,6 +14,7 @@ from trainer.checkpoints.checkpoint_file import CheckpointError, read_checkpoint
 from trainer.checkpoints.config import CheckpointConfig
 from trainer.checkpoints.store import CheckpointStore
 from trainer.config import StageConfig, TrainerConfig
+from trainer.distribution.steps import Steps
 from trainer.features import FeatureSpec
 from trainer.fit import fit
 from trainer.item_table import ItemTable
@@ -87,6 +88,15 @@ def untrained(config=CONFIG):
     model.compile()
     model.prepare_training()
     return model, [variable.numpy() for variable in model.training_variables]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def shared_steps():
+    """Runs share the compiled steps of their model too."""
+    steps = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.fit.Steps", lambda model, spec: steps.setdefault(id(model), Steps(model, spec)))
+        yield
 
 
 def run(folder=None, *callbacks, config=CONFIG, data=None, patience=None, interval_steps=1, lines=None):

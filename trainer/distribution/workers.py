@@ -47,7 +47,7 @@ class Workers:
     def _tell(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The same, where every process passes arrays of the same shapes and types."""
 
-        @tf.function
+        @tf.function(autograph=False)
         def told(values: list[tf.Tensor]) -> list[tf.Tensor]:
             sums = self._strategy.run(_of_first_replica, args=(values,))
             return [self._strategy.experimental_local_results(value)[0] for value in sums]

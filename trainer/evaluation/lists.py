@@ -56,7 +56,7 @@ def list_metrics(
     taus = [KendallTau() for _ in capacities]
     recall = Recall(capacities)
 
-    @tf.function(input_signature=_LIST_SIGNATURE)
+    @tf.function(input_signature=_LIST_SIGNATURE, autograph=False)
     def update(stage_scores: tf.Tensor, labels: tf.Tensor, ground_truth: tf.Tensor, where: tf.Tensor) -> None:
         scores_by_stage = [stage_scores[index] for index in range(len(capacities))]
         recall.update_state(scores_by_stage, ground_truth, where)

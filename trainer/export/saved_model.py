@@ -119,4 +119,4 @@ def save_model(path: str, functions: Signatures, resources: Sequence[tf.Module],
 
 
 def _traced(function: Callable[..., Any], specs: Mapping[str, tf.TensorSpec]) -> Any:
-    return tf.function(function).get_concrete_function(**specs)
+    return tf.function(function, autograph=False).get_concrete_function(**specs)

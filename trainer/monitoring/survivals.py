@@ -34,7 +34,9 @@ class Survivals(IntervalCallback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         # Made here and not by a decorator: its signature is that of the run's batches.
-        self._look = tf.function(self._survivals, input_signature=[self.params["train_batches"].element_spec])
+        self._look = tf.function(
+            self._survivals, input_signature=[self.params["train_batches"].element_spec], autograph=False
+        )
 
     def on_interval(self, batch: int, logs: dict[str, tf.Tensor]) -> None:
         seen = next(iter(self.params["train_batches"].epoch(self.epoch, batch)))

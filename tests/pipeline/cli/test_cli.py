@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from pipeline.configs import NAMES
 
@@ -17,7 +18,7 @@ COMMANDS = ("simulate", "run", "serve", "recommend", "evaluate", "runs", "releas
 def lcron(*arguments: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the command line sets its own
-    return subprocess.run([*LCRON, *arguments], capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run([*LCRON, *arguments], capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
 
 
 def assert_refused(result: subprocess.CompletedProcess, message: str, code: int = 2) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from serving.release.manifest import Stage
 from serving.release.pin_release import pin_release
@@ -42,7 +43,9 @@ def serve(*arguments, path=None):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     if path is not None:
         environment["PATH"] = f"{path}:{environment['PATH']}"
-    return subprocess.run([*LCRON, "serve", *arguments], capture_output=True, text=True, env=environment, timeout=300)
+    return subprocess.run(
+        [*LCRON, "serve", *arguments], capture_output=True, text=True, env=environment, timeout=PATIENCE_S
+    )
 
 
 def test_tf_serving_follows_a_folder_of_releases(base, stock):

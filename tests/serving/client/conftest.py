@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from patience import PATIENCE_S
 from tensorflow_serving.apis import predict_pb2
 
 from serving.client import AsyncRecommenderClient, RecommenderClient
@@ -105,7 +106,7 @@ class Proxy(grpc.GenericRpcHandler):
             if model in self.held:
                 self._released.wait()
         try:
-            return self._channel.unary_unary(method)(request, timeout=60)
+            return self._channel.unary_unary(method)(request, timeout=PATIENCE_S)
         except grpc.RpcError as error:
             context.abort(error.code(), error.details())
 

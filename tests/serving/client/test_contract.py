@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from patience import PATIENCE_S
 
 from serving.client import ClientConfig, Request
 from serving.client.call import predict
@@ -44,7 +45,7 @@ def release_target(candidate_dir, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=[False, True], ids=["two_hops", "one_call"])
 def client(release_target, open_client, request):
-    return open_client(release_target, ClientConfig(STAGES, deadline_s=60, one_call=request.param))
+    return open_client(release_target, ClientConfig(STAGES, deadline_s=PATIENCE_S, one_call=request.param))
 
 
 def assert_is_full(answer):
@@ -153,7 +154,7 @@ def test_nan_that_another_client_sends_does_not_reach_the_scores(release_target)
     example = tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
     inputs = {"examples": np.array([example], object), "k": np.int32([10])}
     with ModelClient(release_target) as models:
-        call = predict("cascade", "recommend_examples", inputs, end_s=time.monotonic() + 60)
+        call = predict("cascade", "recommend_examples", inputs, end_s=time.monotonic() + PATIENCE_S)
         outputs = models.make(call).outputs
     assert np.isfinite(outputs["score"]).all()
     assert (outputs["item_id"] != b"").all()

@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+from patience import PATIENCE_S
 
 from serving.client import ClientConfig, TlsConfig
 from serving.client.errors import ServerUnavailableError
@@ -33,7 +34,7 @@ def options(certificates, name, **others):
 @pytest.mark.parametrize("name", [None, "localhost"])
 def test_both_know_each_other(secure_target, open_client, certificates, name):
     tls = TlsConfig(**options(certificates, "client", server_name=name))
-    client = open_client(secure_target, ClientConfig(STAGES, deadline_s=60, tls=tls))
+    client = open_client(secure_target, ClientConfig(STAGES, deadline_s=PATIENCE_S, tls=tls))
     assert client.recommend(context={"tab": 5}, k=1).item_ids == ["i5"]
 
 
@@ -43,7 +44,7 @@ def test_strangers_are_refused(secure_target, open_client, certificates):
     another_name = TlsConfig(**options(certificates, "client", server_name="elsewhere"))
     strange_client = TlsConfig(**options(certificates, "stranger"))
     for tls in (without_certificate, another_authority, another_name, strange_client, None):
-        client = open_client(secure_target, ClientConfig(STAGES, deadline_s=60, tls=tls))
+        client = open_client(secure_target, ClientConfig(STAGES, deadline_s=PATIENCE_S, tls=tls))
         with pytest.raises(ServerUnavailableError, match=f"^No model server answers at {secure_target}"):
             client.recommend()
 

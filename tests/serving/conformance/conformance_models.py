@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import tensorflow as tf
+from gate import SPECS, hold
 
 v1 = tf.compat.v1
 ECHOED = {
@@ -56,11 +57,6 @@ def save_assorted(folder: Path) -> Path:
     float_vector = tf.TensorSpec([None], tf.float32)
     strings = tf.TensorSpec([None], tf.string)
 
-    def spin(steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        one = tf.ones([256, 256]) / 256.0
-        _, product = tf.while_loop(lambda i, m: i < steps[0], lambda i, m: (i + 1, m @ one), (0, one))
-        return {"y": tf.ones_like(steps, tf.float32) * product[0, 0]}
-
     signatures = {
         "serving_default": (lambda x: {"y": x / 2 + 2}, {"x": tf.TensorSpec([None, 2], tf.float32)}),
         "pair": (lambda a, b: {"sum": a + b, "difference": a - b}, {"a": float_vector, "b": float_vector}),
@@ -72,7 +68,7 @@ def save_assorted(folder: Path) -> Path:
             lambda a, b: {"y": a // b},
             {"a": tf.TensorSpec([None], tf.int32), "b": tf.TensorSpec([None], tf.int32)},
         ),
-        "spin": (spin, {"steps": tf.TensorSpec([None], tf.int32)}),
+        "hold": (hold, SPECS),
     }
     return _save(tf.Module(), signatures, folder)
 

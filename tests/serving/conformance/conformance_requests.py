@@ -1,6 +1,5 @@
 """Requests in short forms, and how they fail."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 import tensorflow as tf
 from conformance_server import Server
 from google.protobuf import text_format
+from patience import PATIENCE_S
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
     get_model_status_pb2,
@@ -42,10 +42,8 @@ def predict_request(
     return request
 
 
-def predict(
-    server: Server, model_spec: model_pb2.ModelSpec, inputs: dict[str, Any], *outputs: str, timeout: float = 60
-):
-    return server.prediction.Predict(predict_request(model_spec, inputs, *outputs), timeout=timeout)
+def predict(server: Server, model_spec: model_pb2.ModelSpec, inputs: dict[str, Any], *outputs: str):
+    return server.prediction.Predict(predict_request(model_spec, inputs, *outputs), timeout=PATIENCE_S)
 
 
 def half(server: Server, x: float = 0.0, **choice: Any) -> tuple[float, int]:
@@ -82,7 +80,7 @@ def status(server: Server, model_spec: model_pb2.ModelSpec) -> dict[int, tuple[s
     request = get_model_status_pb2.GetModelStatusRequest(model_spec=model_spec)
     return {
         s.version: (State.State.Name(s.state), s.status.error_code, s.status.error_message)
-        for s in server.model.GetModelStatus(request, timeout=30).model_version_status
+        for s in server.model.GetModelStatus(request, timeout=PATIENCE_S).model_version_status
     }
 
 
@@ -94,9 +92,9 @@ def state(server: Server, name: str, version: int) -> str:
         return ""
 
 
-def reload(server: Server, config: str, timeout: float = 60) -> None:
+def reload(server: Server, config: str) -> None:
     request = text_format.Parse(config, model_management_pb2.ReloadConfigRequest())
-    response = server.model.HandleReloadConfigRequest(request, timeout=timeout)
+    response = server.model.HandleReloadConfigRequest(request, timeout=PATIENCE_S)
     assert (response.status.error_code, response.status.error_message) == (0, "")
 
 
@@ -108,10 +106,3 @@ def serve(server: Server, *configs: str) -> None:
 def config_of(name: str, base_path: object, more: str = "") -> str:
     """One model of a config list."""
     return f'config {{ name: "{name}" base_path: "{base_path}" model_platform: "tensorflow" {more} }}'
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    end_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end_s, "timed out"
-        time.sleep(0.05)

@@ -7,12 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
+from patience import PATIENCE_S, wait_until
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -61,19 +61,17 @@ class Server:
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.model = model_service_pb2_grpc.ModelServiceStub(self.channel)
 
-    def wait_until_it_answers(self, channel: grpc.Channel | None = None, timeout_s: float = 90.0) -> None:
+    def wait_until_it_answers(self, channel: grpc.Channel | None = None) -> None:
         ready = grpc.channel_ready_future(channel or self.channel)
-        end_s = time.monotonic() + timeout_s
-        while True:
-            try:
-                ready.result(timeout=0.2)
-                return
-            except grpc.FutureTimeoutError:
-                assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log_text()}"
-                assert time.monotonic() < end_s, f"no answer: {self.log_text()}"
+
+        def answers() -> bool:
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log_text()}"
+            return ready.done()
+
+        wait_until(answers)
 
     def rest(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.rest_port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.rest_port, timeout=PATIENCE_S)
         with contextlib.closing(connection):
             data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
             connection.request(method, path, data, headers or {})
@@ -92,10 +90,9 @@ class Server:
         self.channel.close()
         self.process.terminate()
         try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
+            self.process.wait(PATIENCE_S)
+        finally:
             self.process.kill()
-            self.process.wait()
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -76,6 +77,7 @@ def server(
         f"--model_config_file={base}/models.config",
         f"--monitoring_config_file={base}/monitoring.config",
         "--enable_grpc_healthcheck_service=true",
+        f"--rest_api_timeout_in_ms={1000 * PATIENCE_S:.0f}",
     ]
     with running(command, flags, base / "server.log") as started:
         yield started

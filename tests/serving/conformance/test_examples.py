@@ -2,6 +2,7 @@
 
 import pytest
 from conformance_requests import examples, fails, spec
+from patience import PATIENCE_S
 from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2
 
 CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
@@ -10,19 +11,19 @@ EMPTY = ("INVALID_ARGUMENT", "Input is empty.")
 
 def classify(server, model_spec, request_input):
     request = classification_pb2.ClassificationRequest(model_spec=model_spec, input=request_input)
-    return server.prediction.Classify(request, timeout=30)
+    return server.prediction.Classify(request, timeout=PATIENCE_S)
 
 
 def regress(server, model_spec, request_input):
     request = regression_pb2.RegressionRequest(model_spec=model_spec, input=request_input)
-    return server.prediction.Regress(request, timeout=30)
+    return server.prediction.Regress(request, timeout=PATIENCE_S)
 
 
 def multi_inference(server, request_input, *tasks):
     request = inference_pb2.MultiInferenceRequest(input=request_input)
     for model_spec, method in tasks:
         request.tasks.add(model_spec=model_spec, method_name=method)
-    return server.prediction.MultiInference(request, timeout=30)
+    return server.prediction.MultiInference(request, timeout=PATIENCE_S)
 
 
 def classes(response):

@@ -17,11 +17,12 @@ import grpc
 import numpy as np
 import pytest
 from conformance_models import ECHOED
-from conformance_requests import config_of, examples, half, predict_request, serve, spec, wait_until
+from conformance_requests import config_of, examples, half, predict_request, serve, spec
 from conformance_server import running
 from google.protobuf import text_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
+from patience import PATIENCE_S, wait_until
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -186,7 +187,7 @@ def test_over_grpc(asked, request):
     rng = random.Random(7)
     seeds = requests()
     for method, valid in seeds:
-        asked.channel.unary_unary(method)(valid.SerializeToString(), timeout=60)
+        asked.channel.unary_unary(method)(valid.SerializeToString(), timeout=PATIENCE_S)
     counts: collections.Counter[str] = collections.Counter()
     waiting: collections.deque[tuple[grpc.Future, type[Message], bytes]] = collections.deque()
 
@@ -207,7 +208,7 @@ def test_over_grpc(asked, request):
         data = message.SerializeToString()
         if rng.random() < 0.3:
             data = mutated(data, rng.choice(seeds)[1].SerializeToString(), rng)
-        waiting.append((asked.channel.unary_unary(method).future(data, timeout=60), type(message), data))
+        waiting.append((asked.channel.unary_unary(method).future(data, timeout=PATIENCE_S), type(message), data))
         if len(waiting) == IN_FLIGHT:
             take(*waiting.popleft())
     for each in waiting:
@@ -226,18 +227,30 @@ def test_reloads(changing, put, tmp_path):
     valid = text_format.Parse(
         f"config {{ model_config_list {{ {good} }} }}", model_management_pb2.ReloadConfigRequest()
     )
-    calls = []
-    for _ in range(200):
-        message = copy.deepcopy(valid)
-        for _ in range(rng.randint(1, 3)):
-            edit_a_field(message, rng)
-        calls.append(changing.model.HandleReloadConfigRequest.future(message, timeout=0.5))
-    codes = collections.Counter(call.code().name for call in calls)
+    codes: collections.Counter[str] = collections.Counter()
+    limit_s = 0.5
+    while not {"OK", "INVALID_ARGUMENT"} <= set(codes) and limit_s < PATIENCE_S:  # a slow machine needs more time
+        calls = []
+        for _ in range(200):
+            message = copy.deepcopy(valid)
+            for _ in range(rng.randint(1, 3)):
+                edit_a_field(message, rng)
+            calls.append(changing.model.HandleReloadConfigRequest.future(message, timeout=limit_s))
+        codes.update(call.code().name for call in calls)
+        limit_s *= 2
     print(dict(codes))
     assert set(codes) <= {"OK", "DEADLINE_EXCEEDED", "UNKNOWN", *REFUSALS}
     assert {"OK", "INVALID_ARGUMENT"} <= set(codes)
-    serve(changing, config_of("half", tmp_path / "half"))
-    wait_until(lambda: half(changing) == (2.0, 123))
+
+    def serves_again() -> bool:
+        """A call whose time was over may come to its end only now, and change the configuration once more."""
+        serve(changing, config_of("half", tmp_path / "half"))
+        try:
+            return half(changing) == (2.0, 123)
+        except grpc.RpcError:
+            return False
+
+    wait_until(serves_again)
 
 
 def test_over_rest(asked, request):
@@ -256,7 +269,7 @@ def test_over_rest(asked, request):
         assert asked.post(path, body).status == 200, (path, body)
     bodies = [json.dumps(body).encode() for _, body in seeds]
     counts: collections.Counter[int] = collections.Counter()
-    connection = http.client.HTTPConnection("127.0.0.1", asked.rest_port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", asked.rest_port, timeout=PATIENCE_S)
     for _ in range(request.config.getoption("num_mutations")):
         path, body = rng.choice(seeds)
         data = rng.choice((_other_json, _other_json, _other_bytes))(body, rng.choice(bodies), rng)

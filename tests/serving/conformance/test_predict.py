@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 from conformance_models import ECHOED
 from conformance_requests import fails, half, predict, predict_request, spec
+from gate import SIGNATURE, Gate
+from patience import PATIENCE_S
 from tensorflow_serving.apis import predict_pb2
 
 X = {"x": np.float32([1, 2, 5])}
@@ -162,18 +164,19 @@ def test_32_callers_get_their_own_answers(server):
     assert answers == [n / 2 + 2 for n in range(320)]
 
 
-def test_a_deadline_ends_its_call_only(server):
-    request = predict_request(spec("assorted", signature="spin"), {"steps": np.int32([3000])})
-    with pytest.raises(grpc.RpcError) as caught:
-        server.prediction.Predict(request, timeout=0.2)
-    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert half(server, 2.0) == (3.0, 123)
+def test_a_deadline_ends_its_call_only(server, tmp_path):
+    with Gate(tmp_path / "gate") as gate:
+        request = predict_request(spec("assorted", signature=SIGNATURE), gate.inputs)
+        with pytest.raises(grpc.RpcError) as caught:
+            server.prediction.Predict(request, timeout=0.2)
+        assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        assert half(server, 2.0) == (3.0, 123)
 
 
 def test_bytes_that_are_no_request(server):
     call = server.channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
-    code, _ = fails(lambda: call(b"\xff\xff\xff", timeout=10))
+    code, _ = fails(lambda: call(b"\xff\xff\xff", timeout=PATIENCE_S))
     assert code == "INTERNAL"
     missing = server.channel.unary_unary("/tensorflow.serving.PredictionService/Nothing")
-    assert fails(lambda: missing(b"", timeout=10))[0] == "UNIMPLEMENTED"
+    assert fails(lambda: missing(b"", timeout=PATIENCE_S))[0] == "UNIMPLEMENTED"
     assert half(server, 2.0) == (3.0, 123)

@@ -8,6 +8,7 @@ import json
 import math
 
 import pytest
+from patience import PATIENCE_S
 
 
 def b64(value: bytes) -> dict[str, str]:
@@ -262,7 +263,7 @@ def test_a_compressed_body(server):
 
 
 def test_an_error_leaves_the_connection_usable(server):
-    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=PATIENCE_S)
     answers = []
     for body in (b"{", b'{"instances": [1.0]}', b"", b'{"instances": [2.0]}'):
         connection.request("POST", "/v1/models/half:predict", body)
@@ -277,7 +278,7 @@ def test_an_error_leaves_the_connection_usable(server):
 
 
 def test_a_body_in_chunks(server):
-    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=PATIENCE_S)
     connection.request("POST", "/v1/models/half:predict", iter([b'{"inst', b'ances": [1.0]}']))
     response = connection.getresponse()
     assert (response.status, json.load(response)) == (200, {"predictions": [2.5]})
@@ -297,7 +298,7 @@ def test_metrics(server):
     server.post("nope:predict", {"instances": [1.0]})
     page = server.rest("GET", "/metrics/here")
     assert (page.status, page.headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
-    lines = page.body.decode().splitlines()
+    lines = page.body.decode().split("\n")
     assert "# TYPE :tensorflow:serving:request_count counter" in lines
     assert "# TYPE :tensorflow:serving:request_latency histogram" in lines
     counts = {line.rpartition(" ")[0]: int(line.rpartition(" ")[2]) for line in lines if "request_count{" in line}

@@ -3,12 +3,13 @@
 import pytest
 import tensorflow as tf
 from conformance_requests import AVAILABLE, fails, spec, status
+from patience import PATIENCE_S
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 
 def metadata(server, model_spec, *fields):
     request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=model_spec, metadata_field=fields)
-    return server.prediction.GetModelMetadata(request, timeout=30)
+    return server.prediction.GetModelMetadata(request, timeout=PATIENCE_S)
 
 
 def test_status_of_a_loaded_model(server):
@@ -58,6 +59,6 @@ def test_metadata_refuses(server, model_spec, fields, code, message):
 
 def test_health(server):
     check = server.channel.unary_unary("/grpc.health.v1.Health/Check")
-    assert check(b"", timeout=10) == b"\x08\x01"  # status: SERVING
+    assert check(b"", timeout=PATIENCE_S) == b"\x08\x01"  # status: SERVING
     unknown = b"\x0a\x04nope"  # service: "nope"
-    assert fails(lambda: check(unknown, timeout=10))[0] == "NOT_FOUND"
+    assert fails(lambda: check(unknown, timeout=PATIENCE_S))[0] == "NOT_FOUND"

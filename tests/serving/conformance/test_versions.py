@@ -3,7 +3,6 @@
 import itertools
 import shutil
 import threading
-import time
 
 import grpc
 import numpy as np
@@ -21,8 +20,9 @@ from conformance_requests import (
     spec,
     state,
     status,
-    wait_until,
 )
+from gate import SIGNATURE, Gate
+from patience import PATIENCE_S, wait_until
 
 
 @pytest.fixture
@@ -45,8 +45,9 @@ def test_a_config_file_that_is_not_polled_is_ignored(changing, put, base):
     put(base, 1, "half_plus", 1.0)
     serve(changing, config_of("half", base))
     (changing.folder / "models.config").write_text("model_config_list { }")
-    time.sleep(1.5)
-    assert half(changing)[0] == 1.0
+    for version in (2, 3):  # it has time to look at the file: it looks at the folder twice
+        put(base, version, "half_plus", float(version))
+        wait_until(lambda version=version: half(changing) == (float(version), version))
 
 
 def test_a_higher_version_takes_over_and_going_back_works_without_a_failed_call(changing, put, base):
@@ -60,18 +61,26 @@ def test_a_higher_version_takes_over_and_going_back_works_without_a_failed_call(
             seen.append(half(changing))
 
     caller = threading.Thread(target=call_all_the_time)
+
+    def sees(answer):
+        assert caller.is_alive()
+        return seen and seen[-1] == answer
+
     caller.start()
     try:
+        wait_until(lambda: sees((1.0, 1)))
         put(base, 3, "half_plus", 3.0)
         wait_until(lambda: (state(changing, "half", 1), state(changing, "half", 3)) == ("END", "AVAILABLE"))
         assert fails(lambda: half(changing, version=1)) == (
             "NOT_FOUND",
             "Servable not found for request: Specific(half, 1)",
         )
+        wait_until(lambda: sees((3.0, 3)))
         shutil.rmtree(base / "3")
         wait_until(lambda: (state(changing, "half", 1), state(changing, "half", 3)) == ("AVAILABLE", "END"))
         assert status(changing, spec("half", 3)) == {3: ENDED}
         assert half(changing) == (1.0, 1)
+        wait_until(lambda: sees((1.0, 1)))
     finally:
         done.set()
         caller.join()
@@ -83,11 +92,13 @@ def test_a_call_in_flight_finishes_on_its_version(changing, put, tmp_path):
     base = tmp_path / "assorted"
     put(base, 1, "assorted")
     serve(changing, config_of("assorted", base))
-    request = predict_request(spec("assorted", signature="spin"), {"steps": np.int32([6000])})
-    call = changing.prediction.Predict.future(request)
-    put(base, 2, "assorted")
-    wait_until(lambda: state(changing, "assorted", 2) == "AVAILABLE")
-    assert call.result(timeout=60).model_spec.version.value == 1
+    with Gate(tmp_path / "gate") as gate:
+        request = predict_request(spec("assorted", signature=SIGNATURE), gate.inputs)
+        call = changing.prediction.Predict.future(request, timeout=PATIENCE_S)
+        gate.wait_for_the_call()
+        put(base, 2, "assorted")
+        wait_until(lambda: state(changing, "assorted", 2) == "AVAILABLE")
+    assert call.result().model_spec.version.value == 1
     wait_until(lambda: state(changing, "assorted", 1) == "END")
 
 
@@ -194,7 +205,7 @@ def test_the_same_services_on_a_unix_socket(changing, put, base):
     with grpc.insecure_channel(f"unix:{changing.folder}/socket") as channel:
         call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
         request = predict_request(spec("half"), {"x": np.float32([0])})
-        assert b"half" in call(request.SerializeToString(), timeout=10)
+        assert b"half" in call(request.SerializeToString(), timeout=PATIENCE_S)
 
 
 def test_a_message_over_the_limit_of_the_channel_arguments(changing, put, base):

@@ -14,8 +14,8 @@ from conformance_requests import (
     spec,
     state,
     status,
-    wait_until,
 )
+from patience import wait_until
 from tensorflow_serving.apis import prediction_log_pb2
 
 WARMUP = "assets.extra/tf_serving_warmup_requests"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_S
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "deploy"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "conformance"))
@@ -87,10 +88,14 @@ def deployed(
     }
     assert set(changes) <= set(container["args"])
     flags = [changes.get(word, word).replace("=/config/", f"={config}/") for word in container["args"]]
-    flags = [word.replace("grpc.max_connection_age_ms=60000", "grpc.max_connection_age_ms=1000") for word in flags]
+    (old,) = [word for word in flags if word.startswith("--grpc_channel_arguments=")]
+    ages = {"max_connection_age_ms": 1000, "max_connection_age_grace_ms": round(1000 * PATIENCE_S)}
+    assert re.findall(r"grpc\.(\w+)=", old) == list(ages)
+    new = ",".join(f"grpc.{name}={value}" for name, value in ages.items())
+    flags[flags.index(old)] = f"--grpc_channel_arguments={new}"
     server = Server(EMBEDDED, flags, folder / "server.log")
     try:
-        server.wait_until_it_answers(timeout_s=300)
+        server.wait_until_it_answers()
         yield Deployed(server, pod, base, config)
     finally:
         server.end()

@@ -3,7 +3,6 @@
 import concurrent.futures
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import grpc
@@ -11,7 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
-from conformance_requests import predict, spec, wait_until
+from conformance_requests import predict, spec
+from patience import PATIENCE_S, wait_until
 
 from serving.client import ClientConfig, RecommenderClient
 from serving.release.manifest import Stage
@@ -33,7 +33,7 @@ BEST = {
 
 @pytest.fixture(scope="module")
 def client(deployed):
-    with RecommenderClient(deployed.server.target, ClientConfig(STAGES, deadline_s=60)) as opened:
+    with RecommenderClient(deployed.server.target, ClientConfig(STAGES, deadline_s=PATIENCE_S)) as opened:
         yield opened
 
 
@@ -43,7 +43,7 @@ def history(size: int) -> dict[str, list]:
 
 @pytest.mark.parametrize("one_call", [False, True])
 def test_unequal_requests_in_one_batch(deployed, one_call):
-    config = ClientConfig(STAGES, one_call=one_call, deadline_s=60)
+    config = ClientConfig(STAGES, one_call=one_call, deadline_s=PATIENCE_S)
     with RecommenderClient(deployed.server.target, config) as client, concurrent.futures.ThreadPoolExecutor(16) as pool:
         asked = [(tab, k, size) for tab in BEST for k in (1, 2, 4) for size in (0, 1, 3, 9)]
 
@@ -51,9 +51,13 @@ def test_unequal_requests_in_one_batch(deployed, one_call):
             tab, k, size = request
             return client.recommend("u1", context={"tab": tab}, history=history(size), k=k).item_ids
 
-        assert list(pool.map(ask, asked)) == [BEST[tab][:k] for tab, k, _ in asked]
-    batches, rows = (metric(deployed, f"batching_session:processed_batch_size_{part}") for part in ("count", "sum"))
-    assert 0 < batches < rows
+        def are_joined():
+            assert list(pool.map(ask, asked)) == [BEST[tab][:k] for tab, k, _ in asked]
+            name = "batching_session:processed_batch_size"
+            batches, rows = (metric(deployed, f"{name}_{part}") for part in ("count", "sum"))
+            return 0 < batches < rows
+
+        wait_until(are_joined)
 
 
 def metric(deployed, name: str) -> float:
@@ -70,7 +74,7 @@ def test_a_call_with_too_many_rows_is_refused(deployed):
 
 def health(deployed) -> bytes:
     check = deployed.server.channel.unary_unary("/grpc.health.v1.Health/Check")
-    return check(b"", timeout=10)
+    return check(b"", timeout=PATIENCE_S)
 
 
 def readiness(deployed) -> int:
@@ -81,13 +85,13 @@ def compose_health(port: int) -> int:
     words = yaml.safe_load(COMPOSE.read_text())["services"]["tensorflow-serving"]["healthcheck"]["test"]
     assert words[0] == "CMD"
     command = [word.replace("$$", "$").replace("/8501", f"/{port}") for word in words[1:]]
-    return subprocess.run(command, capture_output=True, timeout=20).returncode
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE_S).returncode
 
 
 def test_probes_of_a_server_that_answers(deployed):
     assert health(deployed) == b"\x08\x01"  # status: SERVING
     assert readiness(deployed) == 200
-    assert compose_health(deployed.server.rest_port) == 0
+    wait_until(lambda: compose_health(deployed.server.rest_port) == 0)  # it allows five seconds and is tried again
 
 
 def test_probes_of_a_server_that_lost_its_models(deployed):
@@ -102,7 +106,7 @@ def test_probes_of_a_server_that_lost_its_models(deployed):
     finally:
         served.rmdir()
         (deployed.base / "gone").rename(served)
-    wait_until(lambda: readiness(deployed) == 200, timeout_s=120)
+    wait_until(lambda: readiness(deployed) == 200)
 
 
 def test_the_health_check_fails_without_a_server(deployed):
@@ -115,12 +119,13 @@ def test_calls_go_on_while_connections_age(deployed):
     examples = {"examples": np.array([b""], object)}
     channel = deployed.server.channel
     channel.subscribe(states.append, try_to_connect=True)
-    end_s = time.monotonic() + 4
-    while time.monotonic() < end_s:
+
+    def has_connected_again():
         predict(deployed.server, spec("ranking", signature="score_examples"), examples)
-        time.sleep(0.01)
+        return states.count(grpc.ChannelConnectivity.READY) >= 3
+
+    wait_until(has_connected_again)
     channel.unsubscribe(states.append)
-    assert states.count(grpc.ChannelConnectivity.READY) >= 3
 
 
 def score(deployed, label: str) -> float:
@@ -154,6 +159,6 @@ def test_the_canary_overlay_reaches_a_running_server(deployed, client, config_ma
         except grpc.RpcError:
             return False
 
-    wait_until(labels_answer, timeout_s=120)
+    wait_until(labels_answer)
     # Who names no label gets the highest version.
-    wait_until(lambda: client.recommend("u1", context={"tab": 5}, k=1).release == canary, timeout_s=120)
+    wait_until(lambda: client.recommend("u1", context={"tab": 5}, k=1).release == canary)

@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+from patience import PATIENCE_S
 
 from serving.release import files
 from serving.release.manifest import ReleaseError, Stage
@@ -207,12 +208,12 @@ def test_a_push_killed_at_any_step_leaves_no_half_release(tmp_path, write_models
     rehearsal = tmp_path / "rehearsal"
     for content in "ab":
         push(write_models(content), rehearsal, stages=stages, num_releases_kept=2)
-    steps = int(start_pusher(rehearsal, write_models("c")).communicate(timeout=60)[0])
+    steps = int(start_pusher(rehearsal, write_models("c")).communicate(timeout=PATIENCE_S)[0])
     assert steps > 60  # renames of models and manifests, copies, removals
 
     for step in range(1, steps + 1, 2):
         pusher = start_pusher(base, write_models(f"kill{step}"), kill_at=step)
-        pusher.communicate(timeout=60)
+        pusher.communicate(timeout=PATIENCE_S)
         assert pusher.returncode == -9, step
         kept = {"a", "b", *(f"kill{s}" for s in range(step + 1)), *(f"ok{s}" for s in range(step))}
         assert_no_half_release(base, kept)
@@ -226,7 +227,7 @@ def test_a_push_killed_at_any_step_leaves_no_half_release(tmp_path, write_models
 
 def test_pushers_wait_for_one_another(tmp_path, write_models, stages):
     pushers = [start_pusher(tmp_path / "base", write_models(c)) for c in "abcd"]
-    assert [pusher.wait(timeout=60) for pusher in pushers] == [0, 0, 0, 0]
+    assert [pusher.wait(PATIENCE_S) for pusher in pushers] == [0, 0, 0, 0]
     store = ReleaseStore(tmp_path / "base")
     assert len(store.versions()) == 2
     assert folders(tmp_path / "base") == {name: set(store.versions()) for name in MODELS}

@@ -1,7 +1,8 @@
 """A client that asks all the time, while releases come, go back and are pinned."""
 
 import threading
-import time
+
+from patience import PATIENCE_S, wait_until
 
 from serving.client import ClientConfig, RecommenderClient
 from serving.release.manifest import Stage
@@ -16,21 +17,22 @@ STAGES = [Stage("retrieval", 6), Stage("ranking", 4)]
 
 def wait_for(release, answers, asker):
     """Waits until a release answers what the thread `asker` asks."""
-    end_s = time.monotonic() + 60
-    while not (answers and answers[-1].release == release):
-        assert time.monotonic() < end_s, f"release {release} did not answer in time"
+
+    def has_answered():
         assert asker.is_alive(), "a request failed"
-        time.sleep(0.01)
+        return answers and answers[-1].release == release
+
+    wait_until(has_answered)
 
 
-def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite):
+def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite, looks):
     first = push(cascade_models(1), base, stages=STAGES).version
     scores = {first: 100.0}  # ranking's best score says which release it is of
     answers, done = [], threading.Event()
 
     with (
         release_server(base, port=0, poll_interval_s=0.05) as server,
-        RecommenderClient(server.target, ClientConfig(STAGES, deadline_s=20)) as client,
+        RecommenderClient(server.target, ClientConfig(STAGES, deadline_s=PATIENCE_S)) as client,
     ):
         watcher = label_watcher(server, base, 0.05)
         watcher.start()
@@ -56,7 +58,8 @@ def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite)
             scores |= {third: 300.0, fourth: 400.0}
             rewrite(ReleaseStore(base).model_path("ranking", fourth) / "saved_model.pb", "damaged")
             num_answers = len(answers)
-            time.sleep(0.3)
+            looks.wait_for_one()
+            wait_until(lambda: len(answers) > num_answers or not asker.is_alive())
             assert {answer.release for answer in answers[num_answers:]} == {second}
             unpin_release(base)
             wait_for(third, answers, asker)
@@ -76,7 +79,7 @@ def test_a_client_that_asks_a_label_gets_every_pinned_release_and_no_error(base,
     with release_server(base, port=0, poll_interval_s=0.02) as server:
         watcher = label_watcher(server, base, 1.5)
         watcher.start()
-        config = ClientConfig(STAGES, label="stable", deadline_s=20)
+        config = ClientConfig(STAGES, label="stable", deadline_s=PATIENCE_S)
         with RecommenderClient(server.target, config) as client:
 
             def ask():
@@ -89,10 +92,7 @@ def test_a_client_that_asks_a_label_gets_every_pinned_release_and_no_error(base,
                 for version in (*versions, versions[0]):
                     pin_release(base, version)
                     wait_for(version, answers, asker)
-                    end_s = time.monotonic() + 60
-                    while server.available_versions("retrieval") != [version]:
-                        assert time.monotonic() < end_s, "the release before is kept"
-                        time.sleep(0.01)
+                    wait_until(lambda version=version: server.available_versions("retrieval") == [version])
                 assert asker.is_alive(), "a request failed"
             finally:
                 done.set()

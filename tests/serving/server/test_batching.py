@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE_S
 
 from serving.server.batching.batcher import Batcher
 from serving.server.batching.parameters import BatchingOptions, read_batching_parameters
@@ -28,7 +29,7 @@ def batched(run=double, metrics=None, **options):
 
 def together(call, *arrays):
     """Calls at the same time; returns the outputs in order."""
-    return [f.result(timeout=30) for f in [CALLERS.submit(call, {"x": np.float32(a)}) for a in arrays]]
+    return [f.result(timeout=PATIENCE_S) for f in [CALLERS.submit(call, {"x": np.float32(a)}) for a in arrays]]
 
 
 @settings(max_examples=25, deadline=None)
@@ -91,20 +92,20 @@ def test_a_full_queue_refuses():
 
     def slow(inputs):
         begun.release()
-        may_end.wait(30)
+        may_end.wait()
         return double(inputs)
 
     call = batched(slow, max_batch_size=2, max_enqueued_batches=1, num_batch_threads=1)
     running = CALLERS.submit(call, {"x": np.float32([1])})
-    assert begun.acquire(timeout=30)
+    assert begun.acquire(timeout=PATIENCE_S)
     waiting = [CALLERS.submit(call, {"x": np.float32([n])}) for n in (2, 3, 4)]  # there is room for two
-    done, queued = concurrent.futures.wait(waiting, 30, concurrent.futures.FIRST_COMPLETED)
+    done, queued = concurrent.futures.wait(waiting, PATIENCE_S, concurrent.futures.FIRST_COMPLETED)
     may_end.set()
     (refused,) = done
     with pytest.raises(ServingError, match="queue to which this task was submitted is full") as caught:
         refused.result()
     assert caught.value.code == grpc.StatusCode.UNAVAILABLE
-    assert [list(one.result(30)["rows"]) for one in (running, *queued)] == [[1], [2], [2]]
+    assert [list(one.result(PATIENCE_S)["rows"]) for one in (running, *queued)] == [[1], [2], [2]]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def test_a_run_that_fails_fails_for_every_caller_and_the_next_batch_runs(run, me
     calls = [CALLERS.submit(call, {"x": np.float32([1])}) for _ in range(2)]
     for one in calls:
         with pytest.raises((ServingError, ZeroDivisionError), match=message):
-            one.result(30)
+            one.result(PATIENCE_S)
     broken.clear()
     assert [list(o["y"]) for o in together(call, [1], [2])] == [[2], [4]]
 

@@ -2,6 +2,7 @@ import threading
 
 import grpc
 import pytest
+from patience import PATIENCE_S
 
 from serving.server.messages import HealthCheckRequest, HealthCheckResponse
 from serving.server.model_config import model_config
@@ -26,17 +27,17 @@ def test_check_and_watch_until_the_server_drains(server):
         check = channel.unary_unary("/grpc.health.v1.Health/Check", **WIRE)
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch", **WIRE)
         for service in ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"):
-            assert check(HealthCheckRequest(service=service), timeout=10).status == SERVING
+            assert check(HealthCheckRequest(service=service), timeout=PATIENCE_S).status == SERVING
         with pytest.raises(grpc.RpcError, match="unknown service") as caught:
-            check(HealthCheckRequest(service="nope"), timeout=10)
+            check(HealthCheckRequest(service="nope"), timeout=PATIENCE_S)
         assert caught.value.code() == grpc.StatusCode.NOT_FOUND
-        unknown = watch(HealthCheckRequest(service="nope"), timeout=10)
+        unknown = watch(HealthCheckRequest(service="nope"), timeout=PATIENCE_S)
         assert next(unknown).status == SERVICE_UNKNOWN
         unknown.cancel()
 
-        states = watch(HealthCheckRequest(), timeout=30)
+        states = watch(HealthCheckRequest(), timeout=PATIENCE_S)
         assert next(states).status == SERVING
-        stopping = threading.Thread(target=server.stop)
+        stopping = threading.Thread(target=server.stop, args=(PATIENCE_S,))
         stopping.start()
         assert [answer.status for answer in states] == [NOT_SERVING]
         stopping.join()
@@ -48,10 +49,10 @@ def test_watchers_leave_threads_for_the_calls(tmp_path, half_plus, add_version, 
     with ModelServer([model_config("half", tmp_path / "half")], grpc_options=options) as server:
         stubs = stubs_of(server.target)
         watch = stubs.channel.unary_stream("/grpc.health.v1.Health/Watch", **WIRE)
-        watchers = [watch(HealthCheckRequest(), timeout=30) for _ in range(2)]
+        watchers = [watch(HealthCheckRequest(), timeout=PATIENCE_S) for _ in range(2)]
         assert [next(watcher).status for watcher in watchers] == [SERVING, SERVING]
         with pytest.raises(grpc.RpcError, match="too many watchers") as caught:
-            next(watch(HealthCheckRequest(), timeout=30))
+            next(watch(HealthCheckRequest(), timeout=PATIENCE_S))
         assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
         assert stubs.half(2.0) == (3.0, 1)
         for watcher in watchers:
@@ -65,5 +66,5 @@ def test_there_is_no_health_service_unless_asked_for(tmp_path, half_plus, add_ve
         grpc.insecure_channel(server.target) as channel,
         pytest.raises(grpc.RpcError) as caught,
     ):
-        channel.unary_unary("/grpc.health.v1.Health/Check", **WIRE)(HealthCheckRequest(), timeout=10)
+        channel.unary_unary("/grpc.health.v1.Health/Check", **WIRE)(HealthCheckRequest(), timeout=PATIENCE_S)
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED

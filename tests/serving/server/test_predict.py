@@ -4,6 +4,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from gate import SIGNATURE, Gate
 from tensorflow_serving.apis import predict_pb2
 
 
@@ -205,9 +206,9 @@ def test_32_callers_get_their_own_answers(stubs):
     assert answers == [n / 2 + 2 for n in range(320)]
 
 
-def test_deadline_ends_the_call_and_the_server_stays_usable(stubs):
-    request = stubs.request("assorted", {"steps": np.int32([3000])}, "spin")
-    with pytest.raises(grpc.RpcError) as caught:
-        stubs.prediction.Predict(request, timeout=0.2)
-    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert stubs.half(2.0) == (3.0, 123)
+def test_deadline_ends_the_call_and_the_server_stays_usable(stubs, tmp_path):
+    with Gate(tmp_path / "gate") as gate:
+        with pytest.raises(grpc.RpcError) as caught:
+            stubs.prediction.Predict(stubs.request("assorted", gate.inputs, SIGNATURE), timeout=0.2)
+        assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        assert stubs.half(2.0) == (3.0, 123)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 
 from trainer.candidate import load_model, read_manifest
 from trainer.checkpoints.config import CheckpointConfig
@@ -60,7 +61,7 @@ def workers(transformed_data, tmp_path_factory):
             processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
     try:
         for index, process in enumerate(processes):
-            assert process.wait(timeout=500) == 0, (folder / f"log_{index}").read_text()[-3000:]
+            assert process.wait(PATIENCE_S) == 0, (folder / f"log_{index}").read_text()[-3000:]
     finally:
         for process in processes:
             process.kill()

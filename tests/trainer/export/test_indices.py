@@ -1,12 +1,12 @@
 """Exported models whose index is approximate and filters, asked as SavedModels and by a client."""
 
 import dataclasses
-import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from patience import PATIENCE_S, wait_until
 
 from serving.client import ClientConfig, RecommenderClient
 from serving.client.errors import InvalidRequestError
@@ -122,7 +122,9 @@ def test_a_client_filters_and_says_how_many_leaves(released, transformed_data, t
     push(models, tmp_path / "serving", stages=stages)
     with release_server(tmp_path / "serving", port=0) as server:
         for one_call in (False, True):
-            with RecommenderClient(server.target, ClientConfig(stages, one_call=one_call, deadline_s=60)) as client:
+            with RecommenderClient(
+                server.target, ClientConfig(stages, one_call=one_call, deadline_s=PATIENCE_S)
+            ) as client:
                 filters = {"category": np.array([wanted.decode()] * 2)}
                 answer = client.recommend("u1", filters=filters, num_probed_leaves=3, k=5)
                 assert {of_item[item_id.encode()] for item_id in answer.item_ids} == {wanted}
@@ -141,13 +143,11 @@ def test_a_filter_that_a_later_release_lacks_is_an_error(released, candidate_dir
         for folder in (released, candidate_dir)
     )
     push(first, tmp_path, stages=stages)
-    config = ClientConfig(stages, deadline_s=60)
+    config = ClientConfig(stages, deadline_s=PATIENCE_S)
     with release_server(tmp_path, port=0) as server, RecommenderClient(server.target, config) as client:
         assert client.recommend("u1", filters=filters, k=2).item_ids
         manifest = push(second, tmp_path, stages=stages)
-        end_s = time.monotonic() + 120
-        while manifest.version not in server.available_versions("retrieval") and time.monotonic() < end_s:
-            time.sleep(0.1)
+        wait_until(lambda: manifest.version in server.available_versions("retrieval"))
         with pytest.raises(InvalidRequestError, match=r"`filters`: the model takes no \['category'\]"):
             client.recommend("u1", filters=filters, k=2)
         assert client.recommend("u1", k=2).release == manifest.version
@@ -158,7 +158,8 @@ def test_an_exact_index_takes_no_leaves_and_no_filters(candidate_dir, tmp_path):
     push(
         {name: candidate_dir / "models" / name for name in ("retrieval", "ranking", "cascade")}, tmp_path, stages=stages
     )
-    with release_server(tmp_path, port=0) as server, RecommenderClient(server.target, ClientConfig(stages)) as client:
+    config = ClientConfig(stages, deadline_s=PATIENCE_S)
+    with release_server(tmp_path, port=0) as server, RecommenderClient(server.target, config) as client:
         with pytest.raises(
             InvalidRequestError, match="`num_probed_leaves`: the release searches no leaves, its index is exact"
         ):

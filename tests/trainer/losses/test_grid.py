@@ -137,19 +137,17 @@ def test_padded_equals_compacted(loss):
 
 @every_loss_and_operator
 @pytest.mark.parametrize("dtype", [tf.float32, tf.bfloat16], ids=lambda dtype: dtype.name)
-@pytest.mark.parametrize(
-    "labels", [[0, 4, 3, 1, 1, 4], [0] * 6, [4] * 6], ids=["both", "no ground truth", "no negatives"]
-)
+@pytest.mark.parametrize("labels", [[[0, 4, 3, 1, 1, 4]], [[0] * 6, [4] * 6]], ids=["both", "one kind"])
 def test_everything_is_finite_and_zero_on_padding(loss, labels, dtype):
     hard = [[1e4, -1e4, 1e4, 0, -5, 2], [7] * 6, [1e4, 1e4 + 1, 1e4 + 2, -1e4, 0, 1], [-1e4] * 6]
-    num_valid = np.tile([6, 3, 1, 0], len(hard))
+    num_valid = np.tile([6, 3, 1, 0], len(labels) * len(hard))
     where = np.arange(6) < num_valid[:, np.newaxis]
-    scores = np.repeat(np.array(hard, np.float32), 4, axis=0)
+    scores = np.tile(np.repeat(np.array(hard, np.float32), 4, axis=0), [len(labels), 1])
     stages = [tf.cast(np.roll(scores, shift, axis=1), dtype) for shift in range(NUM_STAGES)]
-    lists = Lists(np.tile(np.array(labels, np.float32), [len(where), 1]), where)
+    lists = Lists(np.repeat(np.array(labels, np.float32), 4 * len(hard), axis=0), where)
     value, gradients = _value_and_gradients(loss, stages, lists)
     assert np.isfinite(value)
-    teaches = (num_valid > 1) & (len(set(labels)) > 1)
+    teaches = (num_valid > 1) & (len(labels) == 1)  # lists of one kind of items teach nothing
     for gradient in gradients:
         assert np.isfinite(gradient).all()
         assert (gradient[~where] == 0).all()
@@ -210,7 +208,7 @@ def test_compiled_equals_eager(loss, jit_compile):
         return tf.TensorSpec([None, None], dtype)  # neither the batch nor the lists have a fixed size
 
     signature = [[spec(tf.float32)] * NUM_STAGES, spec(tf.float32), spec(tf.bool)]
-    compiled = tf.function(value_and_gradients, input_signature=signature, jit_compile=jit_compile)
+    compiled = tf.function(value_and_gradients, input_signature=signature, jit_compile=jit_compile, autograph=False)
     compiled_value, compiled_gradients = compiled([tf.constant(s) for s in scores], lists.labels, lists.where)
     assert float(compiled_value) == pytest.approx(value, rel=1e-5)
     for gradient, expected in zip(compiled_gradients, gradients, strict=True):
@@ -218,11 +216,11 @@ def test_compiled_equals_eager(loss, jit_compile):
 
 
 @every_loss
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10_000), spread=st.sampled_from([1e-3, 1.0, 30.0, 1e4]))
 def test_random_lists(loss, seed, spread):
     """Whatever the scores, all is finite and the order of the items does not matter."""
-    scores, lists = _random(seed, [3, 7], spread)
+    scores, lists = _random(seed, [6, 7], spread)
     value, gradients = _value_and_gradients(loss, scores, lists)
     assert np.isfinite(value)
     assert all(np.isfinite(gradient).all() for gradient in gradients)

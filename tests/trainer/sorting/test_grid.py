@@ -59,11 +59,11 @@ def test_a_cold_sort_is_the_hard_top_k(operator):
     np.testing.assert_allclose(survival.tail, [1, 1, 0, 0], atol=_hard_atol(operator))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_cold_sort_of_any_list_is_the_hard_top_k(operator, seed):
     rng = np.random.default_rng(seed)
-    scores, where, k = _distinct_scores(rng, 16, 7), rng.random([16, 7]) < 0.8, rng.integers(0, 9, size=16)
+    scores, where, k = _distinct_scores(rng, 32, 7), rng.random([32, 7]) < 0.8, rng.integers(0, 9, size=32)
     survival = operator(scores, tf.constant(k), where=where, temperature=_cold(operator))
     rank = ((scores[:, np.newaxis] > scores[..., np.newaxis]) & where[:, np.newaxis]).sum(-1)  # 0 = best
     kept = where & (rank < k[:, np.newaxis])
@@ -71,13 +71,13 @@ def test_a_cold_sort_of_any_list_is_the_hard_top_k(operator, seed):
     np.testing.assert_allclose(survival.tail, where & ~kept, atol=_hard_atol(operator))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
 def test_the_product_of_hard_stage_survivals_bounds_that_of_the_cascade(operator, seed, num_stages):
     rng = np.random.default_rng(seed)
-    scores = _distinct_scores(rng, num_stages, 16, 9)
-    where = rng.random([16, 9]) < 0.8
-    capacities = -np.sort(-rng.integers(0, 10, size=[num_stages, 16]), axis=0)
+    scores = _distinct_scores(rng, num_stages, 32, 9)
+    where = rng.random([32, 9]) < 0.8
+    capacities = -np.sort(-rng.integers(0, 10, size=[num_stages, 32]), axis=0)
     heads = [
         operator(stage_scores, tf.constant(capacity), where=where, temperature=_cold(operator)).head
         for stage_scores, capacity in zip(scores, capacities, strict=True)
@@ -86,16 +86,15 @@ def test_the_product_of_hard_stage_survivals_bounds_that_of_the_cascade(operator
     assert (np.prod(heads, axis=0) <= delivered + _hard_atol(operator)).all()
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.integers(0, 10_000), st.floats(-3, 3))
-def test_survivals_are_probabilities_and_sum_to_k_where_promised(operator, seed, log_temperature):
+@settings(max_examples=4, deadline=None)
+@given(st.integers(0, 10_000))
+def test_survivals_are_probabilities_and_sum_to_k_where_promised(operator, seed):
     rng = np.random.default_rng(seed)
-    scores = rng.normal(size=[16, 9]).round(1).astype(np.float32) * 10  # some are tied
-    where, k = rng.random([16, 9]) < 0.8, rng.integers(0, 10, size=16)
-    head, tail = (
-        np.exp(np.float64(log))
-        for log in operator(scores, tf.constant(k), where=where, temperature=10.0**log_temperature)
-    )
+    scores = rng.normal(size=[32, 9]).round(1).astype(np.float32) * 10  # some are tied
+    where, k = rng.random([32, 9]) < 0.8, rng.integers(0, 10, size=32)
+    temperature = tf.constant(10.0 ** rng.uniform(-3, 3, size=32), tf.float32)
+    survival = operator(scores, tf.constant(k), where=where, temperature=temperature)
+    head, tail = (np.exp(np.float64(log)) for log in survival)
     np.testing.assert_allclose(head + tail, where, atol=1e-5)
     if operator.__name__ in SUM_TO_K:
         size = where.sum(-1)
@@ -138,11 +137,13 @@ def test_padded_equals_compacted(operator):
 
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float16, tf.bfloat16], ids=lambda dtype: dtype.name)
-@pytest.mark.parametrize("k", [0, 1, 4, 9])
-def test_everything_is_finite(operator, k, dtype):
+def test_everything_is_finite(operator, dtype):
+    k = tf.constant([0, 1, 4, 9])[:, tf.newaxis, tf.newaxis]
     extreme, equal = [1e4, -1e4, 1e4, 0.0], [7.0] * 4
     offset, close = [1e4, 1e4 + 1, 1e4 + 2, -1e4], [0.0, 1e-8, 1e-6, 1e-4]
-    scores = tf.repeat(tf.constant([extreme, equal, offset, close], dtype)[:, tf.newaxis], 4, axis=1)
+    lists = tf.constant([extreme, equal, offset, close], dtype)
+    scores = tf.tile(lists[tf.newaxis, :, tf.newaxis], [4, 1, 4, 1])  # by k, list and number of items
+    k = tf.broadcast_to(k, scores.shape[:-1])
     where = np.broadcast_to(np.arange(4) < np.array([4, 3, 1, 0])[:, np.newaxis], scores.shape)
     survival = operator(scores, k, where=where, temperature=0.01)
     assert np.isfinite(survival.log_head).all()
@@ -183,21 +184,21 @@ def test_compiled_equals_eager(operator, jit_compile):
             total = tf.reduce_sum(upstream * tf.where(where, survival.log_head - 2 * survival.log_tail, 0.0))
         return survival.head, survival.tail, tape.gradient(total, scores)
 
-    compiled = tf.function(survival_and_gradient, jit_compile=jit_compile)(scores)
+    compiled = tf.function(survival_and_gradient, jit_compile=jit_compile, autograph=False)(scores)
     for result, expected in zip(compiled, survival_and_gradient(scores), strict=True):
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 10_000))
 def test_permuting_the_items_permutes_their_survival(operator, seed):
     rng = np.random.default_rng(seed)
-    scores, order = rng.normal(size=8).astype(np.float32) * 4, rng.permutation(8)
-    where = rng.random(8) < 0.8
+    scores, order = rng.normal(size=[16, 8]).astype(np.float32) * 4, rng.permutation(8)
+    where = rng.random([16, 8]) < 0.8
     survival = operator(scores, 3, where=where, temperature=3.0)
-    permuted = operator(scores[order], 3, where=where[order], temperature=3.0)
-    np.testing.assert_allclose(permuted.head, survival.head.numpy()[order], rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(permuted.tail, survival.tail.numpy()[order], rtol=1e-4, atol=1e-6)
+    permuted = operator(scores[:, order], 3, where=where[:, order], temperature=3.0)
+    np.testing.assert_allclose(permuted.head, survival.head.numpy()[:, order], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(permuted.tail, survival.tail.numpy()[:, order], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0])

@@ -61,7 +61,7 @@ def test_compiled_equals_dense_in_float32(operator, jit_compile, list_size):
     dense = _with_gradient(operator, scores, 7, where=where, temperature=20.0, streamed=False)
     upstream = np.random.default_rng(5).normal(size=[2, 3, 70])
 
-    @tf.function(jit_compile=jit_compile, input_signature=[tf.TensorSpec([None, list_size])])
+    @tf.function(jit_compile=jit_compile, input_signature=[tf.TensorSpec([None, list_size])], autograph=False)
     def compiled(scores):
         return _with_gradient(
             operator,

@@ -1,15 +1,17 @@
 import concurrent.futures
+import contextlib
 import gzip
+import http.client
 import io
 import json
 import socket
-import threading
-import time
 import zlib
 from email.message import Message
 
 import numpy as np
 import pytest
+from gate import SIGNATURE, Gate
+from patience import PATIENCE_S, wait_until
 
 from serving.server.model_config import model_config
 from serving.server.options import RestOptions, ServeError
@@ -27,13 +29,13 @@ def server(tmp_path_factory, half_plus, assorted):
     (base / "half" / "1").symlink_to(half_plus(2.0))
     (base / "assorted" / "1").symlink_to(assorted)
     models = [model_config("half", base / "half"), model_config("assorted", base / "assorted")]
-    with ModelServer(models, rest_options=RestOptions(num_threads=2, timeout_s=0.2)) as running:
+    with ModelServer(models, rest_options=RestOptions(num_threads=1, timeout_s=0.2)) as running:
         yield running
 
 
 def send(server, *parts):
     """Sends bytes and returns all that comes back until the server closes the connection."""
-    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=PATIENCE_S) as connection:
         for part in parts:
             connection.sendall(part)
         connection.shutdown(socket.SHUT_WR)
@@ -83,17 +85,21 @@ def test_a_head_request_has_no_body(server):
     assert answer.endswith(b"\r\n\r\n")
 
 
-def test_a_call_that_does_not_get_its_turn(server):
-    slow = json.dumps({"signature_name": "spin", "instances": [4000]}).encode()
-    callers = [threading.Thread(target=send, args=(server, request(slow, b"assorted"))) for _ in range(2)]
-    for caller in callers:
-        caller.start()
-    answers = []
-    while not any(b" 504 " in answer for answer in answers) and any(caller.is_alive() for caller in callers):
-        answers.append(send(server, request(b'{"instances": [1.0]}')))
-    for caller in callers:
-        caller.join()
-    assert any(b"the call did not get its turn in time" in answer for answer in answers)
+def held(gate):
+    """Request that `gate` holds."""
+    inputs = {name: [text.decode() for text in array] for name, array in gate.inputs.items()}
+    return request(json.dumps({"signature_name": SIGNATURE, "inputs": inputs}).encode(), b"assorted")
+
+
+def test_a_call_that_does_not_get_its_turn(server, tmp_path):
+    with concurrent.futures.ThreadPoolExecutor() as pool, Gate(tmp_path / "gate") as gate:
+        answer = pool.submit(send, server, held(gate))
+        gate.wait_for_the_call()
+        refusal = send(server, request(b'{"instances": [1.0]}'))
+        assert refusal.startswith(b"HTTP/1.1 504 ")
+        assert b"the call did not get its turn in time" in refusal
+        gate.let_go()
+        assert answer.result().startswith(b"HTTP/1.1 200 OK")
     assert b"[2.5]" in send(server, request(b'{"instances": [1.0]}'))
 
 
@@ -102,17 +108,32 @@ def test_requests_in_flight_finish_when_the_server_stops(tmp_path, assorted):
     (tmp_path / "assorted" / "1").symlink_to(assorted)
     server = ModelServer([model_config("assorted", tmp_path / "assorted")], rest_options=RestOptions())
     server.start()
-    slow = request(json.dumps({"signature_name": "spin", "instances": [3000]}).encode(), b"assorted")
+    connection = http.client.HTTPConnection("127.0.0.1", server.rest_port, timeout=PATIENCE_S)
+
+    def is_stopping():
+        connection.request("GET", "/v1/models/assorted")
+        response = connection.getresponse()
+        response.read()
+        return response.headers["Connection"] == "close"
+
     with (
         socket.create_connection(("127.0.0.1", server.rest_port)),  # without a request: nobody waits for it
+        contextlib.closing(connection),
         concurrent.futures.ThreadPoolExecutor() as pool,
+        Gate(tmp_path / "gate") as gate,
     ):
-        answer = pool.submit(send, server, slow)
-        time.sleep(0.3)
-        server.stop(grace_s=30)
-        assert answer.result(30).startswith(b"HTTP/1.1 200 OK")
+        answer = pool.submit(send, server, held(gate))
+        gate.wait_for_the_call()
+        assert not is_stopping()
+        stop = pool.submit(server.stop, grace_s=PATIENCE_S)
+        wait_until(is_stopping)
+        done, _ = concurrent.futures.wait([stop], 1)  # can only miss a fault on a slow machine, never report one
+        assert not done
+        gate.let_go()
+        stop.result()
+        assert answer.result().startswith(b"HTTP/1.1 200 OK")
     with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", server.rest_port), timeout=5)
+        socket.create_connection(("127.0.0.1", server.rest_port))
 
 
 def test_a_port_in_use(server, tmp_path):
