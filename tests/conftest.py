@@ -19,6 +19,9 @@ from trainer.config_json import to_json
 from trainer.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
 from trainer.losses.config import CatalogueLossConfig, LossConfig
 
+# A call that a `Gate` holds has one of TensorFlow's threads, in this process or a server's. On one CPU there is one.
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "4")
+
 NUM_ITEMS = 60
 NUM_USERS = 20
 NUM_CATEGORIES = 4

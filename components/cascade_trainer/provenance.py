@@ -11,7 +11,7 @@ def git_commit() -> str | None:
     """Returns the commit of the project's checkout, with `-dirty` after changes; `None` outside of one."""
     command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
 

@@ -27,7 +27,7 @@ def release_server(
     host: str = "127.0.0.1",
     port: int = 8500,
     poll_interval_s: float = 1.0,
-    start_timeout_s: float = 300.0,
+    start_timeout_s: float = 900.0,
     **options: Any,
 ) -> ModelServer:
     """Returns a server, not yet started, for the pinned releases, or else the two newest and those to come.
@@ -108,7 +108,7 @@ def serve_release_base(
     host: str = "127.0.0.1",
     port: int = 8500,
     flags: Sequence[str] = (),
-    start_timeout_s: float = 300.0,
+    start_timeout_s: float = 900.0,
     report: Callable[[str], None] = print,
 ) -> None:
     """Serves the newest releases until SIGTERM or SIGINT, and lets the calls in flight finish.

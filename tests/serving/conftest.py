@@ -1,6 +1,5 @@
 """Tiny SavedModels, built once per session, and servers for them."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +22,6 @@ from serving import signatures
 from serving.server.model_config import ModelConfig, model_config
 from serving.server.server import ModelServer
 from serving.server.version_source import Aspired, VersionSource
-
-# A call that a `Gate` holds has one of TensorFlow's threads, in this process or a server's. On one CPU there is one.
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "4")
 
 DTYPES = {
     "float": tf.float32,

@@ -1,11 +1,13 @@
 """The REST API and the metrics page on a port."""
 
+import contextlib
 import http.server
 import logging
 import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -79,23 +81,28 @@ class RestServer:
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
         """Answers one request in its turn."""
+        if path == self._options.metrics_path:
+            return Answer(200, self._metrics.page().encode(), "text/plain")
+        if not path.lower().startswith("/v1/"):
+            return Answer(404, b"<html><body><h1>Not Found</h1></body></html>", "text/html")
+        if method == "OPTIONS" and self._options.enables_cors:
+            return Answer(200, b"")
+        if not self._turns.acquire(timeout=self._options.timeout_s):
+            return error_answer(
+                ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "the call did not get its turn in time")
+            )
+        try:
+            return self._api.answer(method, path, body)
+        finally:
+            self._turns.release()
+
+    @contextlib.contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """A request, from its head to the last byte of its answer; `stop` waits for it."""
         with self._idle:
             self._in_flight += 1
         try:
-            if path == self._options.metrics_path:
-                return Answer(200, self._metrics.page().encode(), "text/plain")
-            if not path.lower().startswith("/v1/"):
-                return Answer(404, b"<html><body><h1>Not Found</h1></body></html>", "text/html")
-            if method == "OPTIONS" and self._options.enables_cors:
-                return Answer(200, b"")
-            if not self._turns.acquire(timeout=self._options.timeout_s):
-                return error_answer(
-                    ServingError(grpc.StatusCode.DEADLINE_EXCEEDED, "the call did not get its turn in time")
-                )
-            try:
-                return self._api.answer(method, path, body)
-            finally:
-                self._turns.release()
+            yield
         finally:
             with self._idle:
                 self._in_flight -= 1
@@ -133,14 +140,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def answer_request(self) -> None:
-        owner = self.server.owner
-        try:
-            body = read_body(self.rfile, self.headers)
-        except BodyError as error:
-            self.close_connection = True
-            self._send(error_answer(ServingError(grpc.StatusCode.INVALID_ARGUMENT, str(error))))
-            return
-        self._send(owner.answer(self.command, self.path, body))
+        with self.server.owner.in_flight():
+            try:
+                body = read_body(self.rfile, self.headers)
+            except BodyError as error:
+                self.close_connection = True
+                self._send(error_answer(ServingError(grpc.StatusCode.INVALID_ARGUMENT, str(error))))
+                return
+            self._send(self.server.owner.answer(self.command, self.path, body))
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_TRACE = answer_request
 

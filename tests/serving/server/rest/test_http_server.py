@@ -4,6 +4,7 @@ import gzip
 import http.client
 import io
 import json
+import select
 import socket
 import zlib
 from email.message import Message
@@ -134,6 +135,26 @@ def test_requests_in_flight_finish_when_the_server_stops(tmp_path, assorted):
         assert answer.result().startswith(b"HTTP/1.1 200 OK")
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", server.rest_port))
+
+
+def test_a_server_stops_when_its_last_answer_is_on_the_wire(tmp_path, assorted):
+    (tmp_path / "assorted").mkdir()
+    (tmp_path / "assorted" / "1").symlink_to(assorted)
+    server = ModelServer([model_config("assorted", tmp_path / "assorted")], rest_options=RestOptions())
+    server.start()
+    size = 20_000_000  # what the kernel keeps for a client that does not read is less
+    with (
+        socket.create_connection(("127.0.0.1", server.rest_port), timeout=PATIENCE_S) as connection,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        connection.sendall(request(json.dumps({"instances": ["x" * size]}).encode(), b"assorted"))
+        select.select([connection], [], [])  # the answer has begun
+        stop = pool.submit(server.stop, grace_s=PATIENCE_S)
+        done, _ = concurrent.futures.wait([stop], 1)  # can only miss a fault on a slow machine, never report one
+        assert not done
+        connection.shutdown(socket.SHUT_WR)
+        assert len(b"".join(iter(lambda: connection.recv(1 << 20), b""))) > 2 * size
+        stop.result()
 
 
 def test_a_port_in_use(server, tmp_path):
