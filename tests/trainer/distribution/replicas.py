@@ -162,7 +162,9 @@ def main(path, folder):
         spread = dataclasses.replace(plain, distribution="mirrored")
         one_replica = (spread, one) if name == "lcron" else (plain, none)
         for which, (config, strategy) in {"one": one_replica, "two": (spread, two)}.items():
+            tf.config.run_functions_eagerly(strategy is none)  # takes less time than to trace one step
             values = step(config, strategy, NUM_REQUESTS[size])
+            tf.config.run_functions_eagerly(False)
             results |= {f"{case}/{which}/{key}": value for key, value in values.items()}
     spread = dataclasses.replace(CONFIG, distribution="mirrored")
     runs = {"one": run(spread, one), "two": run(spread, two), "killed": run(spread, two, folder, 3)}
