@@ -61,7 +61,7 @@ def measure(
     counted = [answer for answer in answers if begin_s <= answer.end_s < end_s]
     latencies_s = [answer.latency_s for answer in counted if not answer.failed]
     if not latencies_s:
-        raise RuntimeError(f"{call}: no request was answered in {seconds:g} s")
+        raise RuntimeError(f"{call}: all {len(counted)} requests failed")
     p50_s, p99_s = np.percentile(latencies_s, [50, 99])
     return Cell(
         num_items=num_items,

@@ -119,7 +119,9 @@ class Drill:
             ]
             shares = [num_clients - num_clients // 2, num_clients // 2]
             with ClientProcesses(list(zip(calls, shares, strict=True))) as clients:
+                mark = clients.mark()
                 self._quiet(server, quiet_s)
+                clients.wait_for_answer_since(mark)
                 damaged, damaged_was_loaded = 0, False
                 for number in range(num_swaps):
                     self._swap(server, models, clients, settle_s)

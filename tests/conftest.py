@@ -19,7 +19,7 @@ from trainer.config_json import to_json
 from trainer.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
 from trainer.losses.config import CatalogueLossConfig, LossConfig
 
-# A call that a `Gate` holds has one of TensorFlow's threads, in this process or a server's. On one CPU there is one.
+# A call that a `Gate` holds keeps one of TensorFlow's threads, here or in a server. On one CPU there is only one.
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "4")
 
 NUM_ITEMS = 60

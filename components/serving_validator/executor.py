@@ -18,7 +18,12 @@ from components.serving_validator.logged_requests import read_logged_requests
 from components.serving_validator.server_process import ModelsRefusedError, serve_candidate
 from components.serving_validator.validate import ServingValidation, Validator
 from serving import signatures
-from serving.client.errors import RecommendError, RecommendTimeoutError, ServerUnavailableError
+from serving.client.errors import (
+    RecommendError,
+    RecommendTimeoutError,
+    ServerOverloadedError,
+    ServerUnavailableError,
+)
 from serving.client.model_client import ModelClient
 from trainer.candidate import MODELS
 
@@ -38,9 +43,10 @@ class Executor(BaseExecutor):
 
         Raises:
           NotBlessedError: the evaluation did not bless the candidate.
-          ServerFailedError: the server was killed, or did not get ready in time.
+          ServerFailedError: the server did not get ready, for a reason that is not the candidate.
           RecommendTimeoutError: it did not answer in time.
-          ServerUnavailableError: it was killed later.
+          ServerUnavailableError: it ended while it was asked.
+          ServerOverloadedError: it had no memory for a call.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         check_blessing(artifact_utils.get_single_instance(input_dict["model_blessing"]))
@@ -78,7 +84,7 @@ class Executor(BaseExecutor):
                 k = min(exec_properties["k"], *reference.capacities)
                 validator = Validator(client, models_dir, reference, k=k, tolerance=tolerance, timeout_s=timeout_s)
                 return validator.validate(requests)
-        except (RecommendTimeoutError, ServerUnavailableError):
+        except (RecommendTimeoutError, ServerUnavailableError, ServerOverloadedError):
             raise  # a machine that is slow or full is no judgement of the candidate
         except (ModelsRefusedError, RecommendError) as error:
             return ServingValidation(len(requests), tolerance, {}, {}, (str(error),))

@@ -14,15 +14,17 @@ from serving.release.serving_config import serving_config
 
 VERSION = 1
 _LOG_TAIL_LINES = 5
+_REFUSAL = "did not become available"
+_FULL = ("RESOURCE_EXHAUSTED", "MemoryError", "No space left", "Too many open files")
 _ON_CPU = {"CUDA_VISIBLE_DEVICES": "-1"}  # the pipeline's process may hold all of a GPU's memory
 
 
 class ModelsRefusedError(Exception):
-    """The server says that it cannot serve the models."""
+    """The server ended since it cannot load the models."""
 
 
 class ServerFailedError(Exception):
-    """The server did not get ready to answer, which says nothing about the models."""
+    """The server did not get ready for another reason: it was killed, the machine is full or slow, a port is taken."""
 
 
 @contextlib.contextmanager
@@ -39,8 +41,8 @@ def serve_candidate(models_dir: Path, models: Sequence[str], work_dir: Path, tim
       The server's address, `"host:port"`.
 
     Raises:
-      ModelsRefusedError: it ended by itself; the message has the end of its log, as below.
-      ServerFailedError: it was killed or took too long.
+      ModelsRefusedError: it says that it cannot load the models. The message has the end of its log.
+      ServerFailedError: it ended for another reason or took too long. The message has the end of its log.
     """
     for model in models:
         (work_dir / model).mkdir(parents=True)
@@ -77,7 +79,9 @@ def _wait_until_ready(server: subprocess.Popen, target: str, log: Path, timeout_
             except grpc.FutureTimeoutError:
                 waited_s += 0.5
             if server.poll() is not None:
-                kind = ServerFailedError if server.returncode < 0 else ModelsRefusedError
+                text = log.read_text(errors="replace")
+                is_refusal = server.returncode == 1 and _REFUSAL in text and not any(word in text for word in _FULL)
+                kind = ModelsRefusedError if is_refusal else ServerFailedError
                 raise kind(f"the server ended with exit code {server.returncode}: {_tail(log)}")
     raise ServerFailedError(f"the server was not ready after {timeout_s:g} s: {_tail(log)}")
 

@@ -15,6 +15,10 @@ class RecommendTimeoutError(RecommendError):
     """The answer did not come in time."""
 
 
+class ServerOverloadedError(RecommendError):
+    """The server has no memory for the call, or the message is larger than it takes."""
+
+
 class ReleaseNotFoundError(RecommendError):
     """The server has no such model or release, or no release that is complete."""
 
@@ -26,6 +30,7 @@ class InvalidRequestError(RecommendError):
 _BY_CODE = {
     grpc.StatusCode.UNAVAILABLE: ServerUnavailableError,
     grpc.StatusCode.DEADLINE_EXCEEDED: RecommendTimeoutError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ServerOverloadedError,
     grpc.StatusCode.NOT_FOUND: ReleaseNotFoundError,
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
     grpc.StatusCode.FAILED_PRECONDITION: InvalidRequestError,

@@ -1,6 +1,7 @@
 """The gRPC side of the server: its services on a port and, if asked for, on a UNIX socket."""
 
 import concurrent.futures
+import threading
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
@@ -61,10 +62,11 @@ class GrpcServer:
         """Starts to answer."""
         self._server.start()
 
-    def stop(self, grace_s: float) -> None:
-        """Refuses new calls and waits for those in flight, at most `grace_s` seconds."""
+    def stop(self, grace_s: float) -> threading.Event:
+        """Refuses new calls; returns what is set when those in flight are over, after at most `grace_s` seconds."""
         self._health.drain()
-        self._server.stop(grace_s).wait()
+        stopped: threading.Event = self._server.stop(grace_s)
+        return stopped
 
     def _add_port(self, address: str) -> int:
         if self._options.credentials is None:

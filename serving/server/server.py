@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 
@@ -157,10 +156,10 @@ class ModelServer:
         Args:
           grace_s: how long calls in flight may take before they are cancelled.
         """
-        end_s = time.monotonic() + grace_s
+        grpc_stopped = self._grpc.stop(grace_s)
         if self._rest is not None:
             self._rest.stop(grace_s)
-        self._grpc.stop(max(end_s - time.monotonic(), 0.0))
+        grpc_stopped.wait()
         self._manager.stop()
         if self._batcher is not None:
             self._batcher.stop()

@@ -45,6 +45,15 @@ def test_losses_pull_ground_truth_up_and_push_negatives_down(name):
     assert (by_item["negative"].gradient > 0).all()
 
 
+@pytest.mark.parametrize(("function", "name"), [(curves, "perturbed_top_k"), (loss_curves, "icc")])
+def test_curves_are_the_same_again(function, name):
+    scores = np.array([-1.0, 0.0, 1.0], np.float32)
+    first, second = (function(name, scores) for _ in range(2))
+    assert first.keys() == second.keys()
+    for label in first:
+        np.testing.assert_array_equal(first[label], second[label])
+
+
 def once_each(function):
     """The same function, which computes the curves of a name once."""
     found = {}

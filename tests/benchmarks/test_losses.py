@@ -154,7 +154,7 @@ def test_smoke_run(tmp_path):
     for case in figures["cases"]:
         assert case["status"] == "measured", case
         assert 0 < case["min_s"] <= case["median_s"]
-        assert case["first_s"] > 0
+        assert case["first_s"] > 0  # longer than the others, but on a busy machine
         assert case["peak_bytes"] >= 0
     share, memory, time = figures["verdicts"]
     assert share["ratios"]["time"] > 0

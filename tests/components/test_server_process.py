@@ -23,11 +23,18 @@ def test_broken_model_is_reported_with_the_end_of_the_log(models_dir, tmp_path):
 @pytest.mark.parametrize(
     ("what_it_does", "timeout_s", "message"),
     [
-        ("echo loading; kill -9 $$", PATIENCE_S, "the server ended with exit code -9: loading"),
-        ("echo loading; exec sleep 1000", 0.5, r"the server was not ready after 0\.5 s: loading"),
+        ("kill -9 $$", PATIENCE_S, "the server ended with exit code -9: "),
+        ("echo the port is in use; exit 1", PATIENCE_S, "the server ended with exit code 1: the port is in use"),
+        (
+            "echo ranking did not become available: RESOURCE_EXHAUSTED; exit 1",
+            PATIENCE_S,
+            "the server ended with exit code 1: ranking did",
+        ),
+        ("exec sleep 1000", 0.5, r"the server was not ready after 0\.5 s: "),
     ],
+    ids=["killed", "port in use", "full", "slow"],
 )
-def test_a_server_that_is_killed_or_slow_says_nothing_about_the_models(
+def test_a_server_that_ends_for_another_reason_says_nothing_about_the_models(
     models_dir, tmp_path, monkeypatch, what_it_does, timeout_s, message
 ):
     program = tmp_path / "python"

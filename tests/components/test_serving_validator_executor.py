@@ -67,10 +67,11 @@ def test_models_that_the_server_refuses_are_not_blessed(validate, inputs):
     ("listens", "error"), [(True, RecommendTimeoutError), (False, ServerUnavailableError)], ids=["slow", "gone"]
 )
 def test_a_server_that_is_slow_or_gone_is_a_fault_and_no_judgement(validate, monkeypatch, listens, error):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen()
         target = f"127.0.0.1:{silent.getsockname()[1]}"
-        if not listens:
-            silent.close()
         monkeypatch.setattr(executor, "serve_candidate", lambda *_: contextlib.nullcontext(target))
         with pytest.raises(error):
             validate(0.5 if listens else PATIENCE_S)

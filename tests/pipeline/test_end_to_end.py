@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from datasets.recflow.adapter import RecFlowAdapter
 from datasets.simulator import simulate
@@ -27,6 +28,7 @@ from serving.server.release_server import release_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
+PATIENT = ("--deadline-s", str(PATIENCE_S))
 DATA_PART = {
     f"{data}{component}"
     for data in ("Request", "Catalogue")
@@ -196,7 +198,7 @@ def test_release_recommends_over_grpc(finished, root):
     request = as_request(record, load("demo", smoke=True).features, k=10)
     catalogue = {item["item_id"][0] for item in adapter.read_catalogue(adapter.days(), lambda policy, number: None)}
     manifest = ReleaseStore(root / "serving").latest()
-    config = ClientConfig(manifest.stages, deadline_s=60)
+    config = ClientConfig(manifest.stages, deadline_s=PATIENCE_S)
     with release_server(root / "serving", port=0) as server:
         with RecommenderClient(server.target, config) as client:
             (answer,) = client.recommend_batch([request])
@@ -242,10 +244,10 @@ def test_command_line_serves_and_recommends(root, refused):
         started = server.stdout.readline().split()
         assert started[:3] == ["Serving", "release", str(version)]
         experiment = ["--config", "demo", "--smoke", "--data", str(root / "data")]
-        lines = _lines(_lcron("recommend", *experiment, "--target", started[-1], "-k", "5"))
+        lines = _lines(_lcron("recommend", *experiment, "--target", started[-1], "-k", "5", *PATIENT))
     finally:
         server.terminate()
-        assert server.wait(timeout=60) == 0
+        assert server.wait(PATIENCE_S) == 0
     assert f"retrieval then ranking of release {version} over gRPC at {started[-1]}" in lines[0]
     assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3", "4", "5"]
 
@@ -315,6 +317,6 @@ def test_the_command_line_refreshes_the_catalogue(root, refused):
     assert line.endswith(" items: 0 new, 0 gone")
     assert (newest.refresh_of, newest.metrics) == (version, {})
     assert newest.index["kind"] == "exact"
-    lines = _lines(_lcron("recommend", *experiment, "-k", "5"))
+    lines = _lines(_lcron("recommend", *experiment, "-k", "5", *PATIENT))
     assert f"of release {newest.version} over gRPC" in lines[0]
     assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3", "4", "5"]

@@ -28,7 +28,7 @@ class Steps:
             self._spread_train_step if is_spread else model.train_step,
             input_signature=[element_spec],
             jit_compile=model.config.jit_compile or None,
-            autograph=False,  # a third of the time to trace; nothing here branches on the value of a tensor
+            autograph=False,  # which only makes tracing longer: nothing here branches on the value of a tensor
         )
         self._test = tf.function(
             self._spread_test_step if is_spread else model.test_step, input_signature=[element_spec], autograph=False

@@ -151,6 +151,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = do_TRACE = answer_request
 
+    def handle_expect_100(self) -> bool:
+        """Tells a client that waits for it, as curl does with large bodies, to send the body."""
+        goes_on = super().handle_expect_100()
+        self.wfile.flush()
+        return goes_on
+
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status)
         self.send_header("Date", self.date_time_string(time.time()))

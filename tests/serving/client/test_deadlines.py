@@ -31,7 +31,7 @@ def outcome(recommend, *, is_early):
             ended = recommend(deadline_s)
         except RecommendTimeoutError as error:
             ended = error
-        if not is_early(ended) or deadline_s > PATIENCE_S:
+        if not is_early(ended) or deadline_s > PATIENCE_S / 4:
             return ended
         deadline_s *= 2
 

@@ -244,8 +244,8 @@ def test_reloads(changing, put, tmp_path):
 
     def serves_again() -> bool:
         """A call whose time was over may come to its end only now, and change the configuration once more."""
-        serve(changing, config_of("half", tmp_path / "half"))
         try:
+            serve(changing, config_of("half", tmp_path / "half"))
             return half(changing) == (2.0, 123)
         except grpc.RpcError:
             return False

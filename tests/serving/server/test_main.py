@@ -1,4 +1,5 @@
 import concurrent.futures
+import inspect
 import os
 import re
 import signal
@@ -66,6 +67,25 @@ def test_the_program_serves_a_config_file_until_sigterm(tmp_path, half_plus, ass
         server.kill()
         server.stderr.close()
         server.wait()
+
+
+def test_a_program_that_is_terminated_gives_calls_five_seconds(tmp_path, monkeypatch):
+    graces, stop = [], ModelServer.stop
+
+    def noted_stop(server, *arguments, **options):
+        graces.append(inspect.signature(stop).bind(server, *arguments, **options))
+        stop(server, *arguments, **options)
+
+    monkeypatch.setattr(ModelServer, "stop", noted_stop)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        ModelServer([]).run(report_start=lambda: signal.raise_signal(signal.SIGTERM))
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    (bound,) = graces
+    bound.apply_defaults()
+    assert bound.arguments["grace_s"] == 5.0
 
 
 def test_calls_in_flight_finish_when_the_server_stops(tmp_path, assorted, add_version, stubs_of):

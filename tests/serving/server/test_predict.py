@@ -209,6 +209,8 @@ def test_32_callers_get_their_own_answers(stubs):
 def test_deadline_ends_the_call_and_the_server_stays_usable(stubs, tmp_path):
     with Gate(tmp_path / "gate") as gate:
         with pytest.raises(grpc.RpcError) as caught:
-            stubs.prediction.Predict(stubs.request("assorted", gate.inputs, SIGNATURE), timeout=0.2)
+            stubs.prediction.Predict(
+                stubs.request("assorted", gate.inputs, SIGNATURE), timeout=0.2
+            )  # a slow machine may not even begin the call
         assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         assert stubs.half(2.0) == (3.0, 123)

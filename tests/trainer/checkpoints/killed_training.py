@@ -34,7 +34,8 @@ def main(arguments: dict, num_kills: int, seed: int) -> None:
     num_steps = arguments.pop("num_steps")
     killed_at, num_half_written = [], 0
     for number, target in enumerate(sorted(source.sample(range(num_steps - 1), num_kills))):
-        way = DEATHS[number % len(DEATHS)]
+        is_at_the_end = newest_step(folder) >= num_steps - 1
+        way = when_it_goes_on if is_at_the_end else DEATHS[number % len(DEATHS)]
         child = os.fork()
         if child == 0:
             report = way(max(target, newest_step(folder) + 1), source)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from patience import wait_until
 
 from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
 from trainer.input import read_requests
@@ -47,12 +48,17 @@ def files(tmp_path):
     return write(tmp_path / "input")
 
 
+class _FirstWords(list):
+    def append(self, line):
+        super().append(" ".join(line.split()[:3]))
+
+
 @pytest.fixture
 def pack(tmp_path):
     """Packs, and returns requests, misses and the first words of each line."""
 
     def pack(files, features=FEATURES, request_features=(USER,), item_ids=ITEM_IDS):
-        lines: list[str] = []
+        lines = pack.lines = _FirstWords()
         found = packed_requests(
             str(tmp_path / "packed"),
             "requests",
@@ -62,7 +68,7 @@ def pack(tmp_path):
             item_ids,
             report=lines.append,
         )
-        return *found, [" ".join(line.split()[:3]) for line in lines]
+        return *found, lines
 
     return pack
 
@@ -170,8 +176,8 @@ def test_a_run_waits_for_another_that_packs(pack, files, tmp_path):
     fcntl.flock(held, fcntl.LOCK_EX)
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(pack, files)
-        with pytest.raises(TimeoutError):
-            waiting.result(timeout=0.5)
+        wait_until(lambda: waiting.done() or "waits for another" in pack.lines)
+        assert not waiting.done()
         os.close(held)
         assert waiting.result()[2] == ["waits for another", "found 9 requests"]
 

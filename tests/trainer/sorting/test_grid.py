@@ -149,6 +149,8 @@ def test_everything_is_finite(operator, dtype):
     assert np.isfinite(survival.log_head).all()
     assert np.isfinite(survival.log_tail).all()
     np.testing.assert_allclose(survival.head + survival.tail, where.astype(float), atol=1e-5)
+    for whole in (0, 9):
+        assert np.isfinite(operator(lists, whole, temperature=0.01).log_head).all()
     for temperature in (0.01, 2.0):
         gradient = _gradient(operator, scores, k, where, np.ones(4, np.float32), temperature).astype(np.float32)
         assert np.isfinite(gradient).all()

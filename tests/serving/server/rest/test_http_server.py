@@ -9,6 +9,7 @@ import socket
 import zlib
 from email.message import Message
 
+import grpc
 import numpy as np
 import pytest
 from gate import SIGNATURE, Gate
@@ -154,6 +155,35 @@ def test_a_server_stops_when_its_last_answer_is_on_the_wire(tmp_path, assorted):
         assert not done
         connection.shutdown(socket.SHUT_WR)
         assert len(b"".join(iter(lambda: connection.recv(1 << 20), b""))) > 2 * size
+        stop.result()
+
+
+def test_a_request_that_stalls_does_not_keep_grpc_open(tmp_path, half_plus, stubs_of):
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "1").symlink_to(half_plus(2.0))
+    server = ModelServer([model_config("half", tmp_path / "half")], rest_options=RestOptions())
+    server.start()
+    stubs = stubs_of(server.target)
+
+    def grpc_is_refused():
+        try:
+            stubs.half(2.0)
+        except grpc.RpcError as error:
+            return error.code() == grpc.StatusCode.UNAVAILABLE
+        return False
+
+    body = b'{"instances": [1.0]}'
+    with (
+        socket.create_connection(("127.0.0.1", server.rest_port), timeout=PATIENCE_S) as connection,
+        concurrent.futures.ThreadPoolExecutor() as pool,
+    ):
+        connection.sendall(PREDICT + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        assert connection.recv(1 << 10).startswith(b"HTTP/1.1 100 ")
+        assert not grpc_is_refused()
+        stop = pool.submit(server.stop, grace_s=PATIENCE_S)
+        wait_until(grpc_is_refused)
+        connection.sendall(body)
+        assert connection.recv(1 << 10).startswith(b"HTTP/1.1 200 ")
         stop.result()
 
 
