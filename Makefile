@@ -10,7 +10,8 @@ PYTHON ?= $(shell for name in python3.11 python3.10 python3; do \
 UV ?= $(shell command -v uv || echo .uv/bin/uv)
 export UV_PYTHON_DOWNLOADS := never
 export TF_CPP_MIN_LOG_LEVEL ?= 3
-# Where it is set, every process compiles TensorFlow and TFX anew: 40 s of processor time instead of 15.
+# Where it is set, every process compiles TensorFlow and TFX anew: 42 s of processor time to import TFX instead of 16
+# (two cores of an AMD EPYC with other work to do).
 unexport PYTHONDONTWRITEBYTECODE
 
 # Test files run side by side, each in one process; every process takes about 3 GiB.
