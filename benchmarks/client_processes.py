@@ -10,7 +10,6 @@ import resource
 import time
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -83,14 +82,11 @@ class ClientProcesses:
             self._processes[-1].start()
             sender.close()
 
-    def mark(self) -> int:
-        """Returns a mark of this moment for `wait_for_answer_since`."""
-        return self._num_answers.value
-
-    def wait_for_answer_since(self, mark: int) -> None:
-        """Returns once a question was answered, or failed, that was asked after the mark was made."""
-        # Each client had at most one question under way then.
-        while self._num_answers.value <= mark + self._num_clients and all(map(_is_alive, self._processes)):
+    def ask_for(self, seconds: float) -> None:
+        """Returns after some seconds, and once a question was answered, or failed, that was asked meanwhile."""
+        before = self._num_answers.value + self._num_clients  # each client has at most one question under way
+        time.sleep(seconds)
+        while self._num_answers.value <= before and all(process.is_alive() for process in self._processes):
             time.sleep(0.01)
 
     def stop(self) -> list[Answer]:
@@ -156,10 +152,6 @@ async def _run_clients(
 
     await asyncio.gather(*map(run_client, range(num_clients)))
     sender.send((answers, _processor_s() - before_s))
-
-
-def _is_alive(process: BaseProcess) -> bool:
-    return process.is_alive()
 
 
 def _processor_s() -> float:

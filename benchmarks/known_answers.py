@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.client_processes import Ask
-from benchmarks.serving_calls import RecommendCalls
+from benchmarks.serving_calls import PATIENCE_S, RecommendCalls
 
 if TYPE_CHECKING:
     from serving.client import Recommendations, Request
@@ -100,7 +100,7 @@ def known_answers(
     for number, models in enumerate(releases):
         base = folder / f"known_{number}"
         push(models, base, stages=stages)
-        config = ClientConfig(tuple(stages), deadline_s=600.0, fallback=False)
+        config = ClientConfig(tuple(stages), deadline_s=PATIENCE_S, fallback=False)
         with release_server(base, port=0) as server, RecommenderClient(server.target, config) as client:
             answers = [client.recommend_batch([request])[0] for request in requests]
         known.append([dict(zip(answer.item_ids, answer.scores, strict=True)) for answer in answers])

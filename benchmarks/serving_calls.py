@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from serving.client import Recommendations, Request
     from serving.release.manifest import Stage
 
-_PATIENCE_S = 600.0  # a slow machine makes slow answers, not failed ones
+PATIENCE_S = 600.0  # a slow machine makes slow answers, not failed ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class PredictCalls:
         method = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
 
         async def ask(question: int) -> int:
-            return len(await method(self.messages[question % len(self.messages)], timeout=_PATIENCE_S))
+            return len(await method(self.messages[question % len(self.messages)], timeout=PATIENCE_S))
 
         return ask
 
@@ -54,7 +54,7 @@ class RecommendCalls:
     stages: Sequence["Stage"]
     requests: Sequence["Request"]
     one_call: bool = False
-    deadline_s: float = _PATIENCE_S
+    deadline_s: float = PATIENCE_S
 
     def open(self) -> Ask:
         """Connects; an `Ask` returns what `outcome` makes of the answer."""

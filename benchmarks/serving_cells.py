@@ -52,9 +52,8 @@ def measure(
     """
     with ClientProcesses([(calls, number) for number in _shares(num_clients)]) as clients:
         time.sleep(_WARM_UP_SHARE * seconds)
-        begin_s, before_s, mark = time.monotonic(), server.processor_s(), clients.mark()
-        time.sleep(seconds)
-        clients.wait_for_answer_since(mark)
+        begin_s, before_s = time.monotonic(), server.processor_s()
+        clients.ask_for(seconds)
         end_s, server_s = time.monotonic(), server.processor_s() - before_s
         answers = clients.stop()
         asked_s = answers[-1].end_s - answers[0].start_s

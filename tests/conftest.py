@@ -22,6 +22,9 @@ from trainer.losses.config import CatalogueLossConfig, LossConfig
 # A call that a `Gate` holds keeps one of TensorFlow's threads, here or in a server. On one CPU there is only one.
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "4")
 
+BuiltOnce = Callable[[str, Callable[[Path], object]], Path]
+"""Returns the folder of a name, which the function fills if no process has."""
+
 NUM_ITEMS = 60
 NUM_USERS = 20
 NUM_CATEGORIES = 4
@@ -92,7 +95,7 @@ class TransformedData:
 
 
 @pytest.fixture(scope="session")
-def built_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> BuiltOnce:
     """Returns a folder that one of pytest's processes builds and the others find: `built_once("name", build)`."""
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -124,7 +127,7 @@ def base(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyPath]:
 
 
 @pytest.fixture(scope="session")
-def transformed_data(built_once: Callable[[str, Callable[[Path], object]], Path]) -> TransformedData:
+def transformed_data(built_once: BuiltOnce) -> TransformedData:
     """A hundred requests and sixty items, analysed and transformed by TensorFlow Transform."""
     source = random.Random(1)
     catalogue = [_example(_item(number, source)) for number in range(NUM_ITEMS)]
@@ -178,9 +181,7 @@ def _transform_all(
 
 
 @pytest.fixture(scope="session")
-def candidate_dir(
-    transformed_data: TransformedData, built_once: Callable[[str, Callable[[Path], object]], Path]
-) -> Path:
+def candidate_dir(transformed_data: TransformedData, built_once: BuiltOnce) -> Path:
     """A tiny trained candidate release of the stages `retrieval` (20 items) and `ranking` (10 items); left as it is."""
 
     def build(folder: Path) -> None:

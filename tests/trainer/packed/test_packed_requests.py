@@ -48,17 +48,12 @@ def files(tmp_path):
     return write(tmp_path / "input")
 
 
-class _FirstWords(list):
-    def append(self, line):
-        super().append(" ".join(line.split()[:3]))
-
-
 @pytest.fixture
 def pack(tmp_path):
     """Packs, and returns requests, misses and the first words of each line."""
 
     def pack(files, features=FEATURES, request_features=(USER,), item_ids=ITEM_IDS):
-        lines = pack.lines = _FirstWords()
+        lines = pack.lines = []
         found = packed_requests(
             str(tmp_path / "packed"),
             "requests",
@@ -66,7 +61,7 @@ def pack(tmp_path):
             features,
             request_features,
             item_ids,
-            report=lines.append,
+            report=lambda line: lines.append(" ".join(line.split()[:3])),
         )
         return *found, lines
 
