@@ -102,7 +102,7 @@ def _stage_score(stage: Tower, previous: Score) -> Score:
         previous_scores = previous(batch, row) if stage.adds_to_previous else None
         return stage.score_after(stage.encode_request(batch), row, previous_scores)
 
-    return score
+    return tf.function(score, autograph=False)  # traced once for all signatures that score
 
 
 def _cascade(retrieve: Find, scores: list[Score], capacities: list[int]) -> Find:

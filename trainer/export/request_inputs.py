@@ -34,16 +34,14 @@ class RequestInputs(tf.Module):
         transform_output = tft.TFTransformOutput(transform_dir)
         self._transform_spec = transform_output.raw_feature_spec()
         self._transform = transform_output.transform_features_layer()
+        history = {name: tf.RaggedTensorSpec([None, None], dtype) for name, dtype in self._history_dtypes().items()}
+        # One trace for all signatures.
+        self._encoded = tf.function(self._encode, [self._scalar_specs(), history], autograph=False)
 
     def raw_specs(self) -> dict[str, tf.TensorSpec]:
         """Name, shape and type of every raw-tensor request input."""
-        specs = {
-            feature.name: tf.TensorSpec([None], _DTYPES[feature.dtype], feature.name)
-            for feature in self._features.request
-        }
-        lists = {signatures.HISTORY_ITEM_ID: tf.string}
-        lists |= {feature.example_name: tf.int64 for feature in self._features.history}
-        return specs | {name: tf.TensorSpec([None, None], dtype, name) for name, dtype in lists.items()}
+        lists = {name: tf.TensorSpec([None, None], dtype, name) for name, dtype in self._history_dtypes().items()}
+        return self._scalar_specs() | lists
 
     def from_raw(self, inputs: Mapping[str, tf.Tensor]) -> Batch:
         """Encodes raw-tensor inputs.
@@ -61,7 +59,7 @@ class RequestInputs(tf.Module):
             message = f"`{name}` must have the shape of `{signatures.HISTORY_ITEM_ID}`"
             tf.debugging.assert_equal(tf.shape(inputs[name]), tf.shape(history_id), message)
             lists[name] = without_padding(inputs[name], history_id)
-        return self._encoded_scalars(inputs) | history_batch(lists, self._features, self.lookup.rows)
+        return self._encoded({name: inputs[name] for name in self._scalar_specs()}, lists)
 
     def from_examples(
         self, examples: tf.Tensor, more_lists: Iterable[str] = ()
@@ -84,14 +82,28 @@ class RequestInputs(tf.Module):
         for feature in self._features.history:
             spec[feature.example_name] = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
         parsed = tf.io.parse_example(examples, spec)
-        batch = self._encoded_scalars(parsed) | history_batch(parsed, self._features, self.lookup.rows)
-        return batch, {name: parsed[name] for name in lists[1:]}
+        scalars, history = (
+            {name: parsed[name] for name in names} for names in (self._scalar_specs(), self._history_dtypes())
+        )
+        return self._encoded(scalars, history), {name: parsed[name] for name in lists[1:]}
 
     def num_probed_leaves(self, examples: tf.Tensor) -> tf.Tensor:
         """Returns the feature of that name, int32 `[B]`, 0 where a request says nothing."""
         name = signatures.NUM_PROBED_LEAVES
         parsed = tf.io.parse_example(examples, {name: tf.io.FixedLenFeature([], tf.int64, 0)})
         return tf.cast(tf.clip_by_value(parsed[name], 0, tf.int32.max), tf.int32)
+
+    def _scalar_specs(self) -> dict[str, tf.TensorSpec]:
+        features = self._features.request
+        return {each.name: tf.TensorSpec([None], _DTYPES[each.dtype], each.name) for each in features}
+
+    def _history_dtypes(self) -> dict[str, tf.DType]:
+        return {signatures.HISTORY_ITEM_ID: tf.string} | {
+            feature.example_name: tf.int64 for feature in self._features.history
+        }
+
+    def _encode(self, scalars: Mapping[str, tf.Tensor], history: Mapping[str, tf.RaggedTensor]) -> Batch:
+        return self._encoded_scalars(scalars) | history_batch(history, self._features, self.lookup.rows)
 
     def _encoded_scalars(self, inputs: Mapping[str, tf.Tensor]) -> Batch:
         features = self._features.request

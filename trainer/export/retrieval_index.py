@@ -1,6 +1,7 @@
 """Search of the whole catalogue with precomputed item vectors."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -46,6 +47,8 @@ class RetrievalIndex:
             ]
         )
         self._search = build_search(self.config, self._item_vectors, self.filters)
+        self._find = tf.function(self._search_for, autograph=False)  # traced once for all signatures that search
+        self._score = tf.function(self._score_rows, autograph=False)
 
     def find(self, batch: Batch, query: SearchQuery) -> tuple[tf.Tensor, tf.Tensor]:
         """The allowed items of highest score, as far as the index finds them.
@@ -57,11 +60,11 @@ class RetrievalIndex:
         Returns:
           Rows int32 and scores float, both `[B, min(query.size, num_items + 1)]`, best first; row 0 is no item.
         """
-        return self._search.search(self._stage.user_vectors(batch), query)
+        return self._find(batch, vars(query) | {"size": tf.convert_to_tensor(query.size)})
 
     def score(self, batch: Batch, row: tf.Tensor) -> tf.Tensor:
         """Scores of catalogue rows int32 `[B, N]`, float `[B, N]`."""
-        return self._search.score(self._stage.user_vectors(batch), row)
+        return self._score(batch, row)
 
     def recall(self, batch: Batch) -> dict[str, float]:
         """Returns the shares of the exact answer that are found, as `index_recall` does.
@@ -71,3 +74,9 @@ class RetrievalIndex:
         """
         exact = ExactSearch(self._item_vectors, self.filters)
         return index_recall(self._search, exact, self._stage.user_vectors(batch).numpy())
+
+    def _search_for(self, batch: Batch, query: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+        return self._search.search(self._stage.user_vectors(batch), SearchQuery(**query))
+
+    def _score_rows(self, batch: Batch, row: tf.Tensor) -> tf.Tensor:
+        return self._search.score(self._stage.user_vectors(batch), row)

@@ -112,7 +112,7 @@ def save_model(path: str, functions: Signatures, resources: Sequence[tf.Module],
     module.resources = list(resources)
     module.weights = list({id(v): v for function in functions.values() for v in function.variables}.values())
     functions = functions | {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: functions[default]}
-    options = tf.saved_model.SaveOptions(namespace_whitelist=[_SCANN_OPERATIONS])
+    options = tf.saved_model.SaveOptions(namespace_whitelist=[_SCANN_OPERATIONS], experimental_custom_gradients=False)
     tf.saved_model.save(module, path, signatures=functions, options=options)
     remove_custom_gradients(path)
     write_warm_up_requests(path, functions)
