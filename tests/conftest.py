@@ -19,7 +19,7 @@ from trainer.config_json import to_json
 from trainer.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
 from trainer.losses.config import CatalogueLossConfig, LossConfig
 
-gc.set_threshold(50_000, 20, 50)  # imports and traces of TensorFlow make millions of objects, hardly any of them garbage
+gc.set_threshold(50_000, 20, 50)  # imports and traces of TensorFlow make millions of objects and hardly any garbage
 
 # A call that a `Gate` holds keeps one of TensorFlow's threads, here or in a server. On one CPU there is only one.
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "4")
