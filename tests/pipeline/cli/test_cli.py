@@ -52,7 +52,7 @@ def test_the_command_line_is_light():
 
 
 def test_refuses_bad_options_in_one_line(tmp_path, lcron_here):
-    data = ("--data", str(tmp_path, lcron_here))
+    data = ("--data", str(tmp_path))
     assert_refused(lcron("run", "--bogus"), "lcron run: No such option '--bogus'.")
     assert_refused(lcron_here("run", "--config", "demo"), "lcron run: Missing option '--data'.")
     assert_refused(
