@@ -1,6 +1,6 @@
 """Clients that ask all the time, each for its next answer once it has the last one, in processes of their own.
 
-What they ask decides what their process imports: this module imports neither TensorFlow nor gRPC.
+The processes are copies of one that has imported the project's client, and done nothing with it.
 """
 
 import asyncio
@@ -66,7 +66,8 @@ class ClientProcesses:
     """
 
     def __init__(self, calls: list[tuple[Calls, int]]) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["serving.client"])
         self._stopping = context.Event()
         self._num_answers = context.Value("Q", 0)
         self._num_clients = sum(num_clients for _, num_clients in calls)

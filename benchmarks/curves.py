@@ -53,7 +53,7 @@ class Curve(NamedTuple):
 def main(smoke: bool, as_json: bool, out: Path | None) -> None:
     """Move one item through a fixed list; show its survival, the losses, and their gradients by its score."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    scores = np.linspace(-4, 4, 9 if smoke else 101, dtype=np.float32)
+    scores = np.linspace(-4, 4, 5 if smoke else 101, dtype=np.float32)
     operators: dict[str, dict[str, Curve]] = {}
     losses: dict[str, dict[str, Curve]] = {}
     for operator in TEMPERATURES:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from trainer.cascade_model import CascadeModel
+from trainer.distribution.steps import Steps
 from trainer.towers.additive_logits import additive_logits
 from trainer.towers.din import Din
 from trainer.towers.tower import Tower
@@ -17,7 +18,7 @@ STEP = "whole step"
 _NUM_ROUNDS = 7
 
 
-def seconds_by_part(model: CascadeModel, batch: Batch, report: Callable[[str], None]) -> dict[str, float]:
+def seconds_by_part(model: CascadeModel, steps: Steps, batch: Batch, report: Callable[[str], None]) -> dict[str, float]:
     """Times the step and its parts, each compiled to a graph of its own.
 
     The parts overlap where one is named as a part of another, and what is not in any of them is missing, so they are
@@ -25,6 +26,7 @@ def seconds_by_part(model: CascadeModel, batch: Batch, report: Callable[[str], N
 
     Args:
       model: a compiled cascade; its weights change.
+      steps: of the model.
       batch: a training batch.
       report: gets a line for each part that is compiled.
 
@@ -32,7 +34,7 @@ def seconds_by_part(model: CascadeModel, batch: Batch, report: Callable[[str], N
       Fewest seconds by part.
     """
     scores = [tf.Variable(value) for value in model.score(batch)]
-    parts: dict[str, Callable[[], object]] = {STEP: lambda: model.train_step(batch)}
+    parts: dict[str, Callable[[], object]] = {STEP: lambda: steps.train(batch)}
     for stage, tower in zip(model.config.stages, model.stages, strict=True):
         parts[f"{stage.name} tower ({stage.tower})"] = _gradient(
             functools.partial(_scores, tower, batch), tower.trainable_variables

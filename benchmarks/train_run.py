@@ -16,6 +16,7 @@ from trainer.batches import RequestBatches
 from trainer.callbacks.best_epoch import BestEpoch
 from trainer.callbacks.progress import Progress
 from trainer.catalogue_misses import CatalogueMisses
+from trainer.distribution.steps import Steps
 from trainer.fit import fit
 from trainer.input import ParsedBatch, Requests
 from trainer.packed.record_file import write_records
@@ -101,7 +102,9 @@ def run(world: World, device: Device, profile: bool, report: Callable[[str], Non
     before_mib = _peak_mib()
     times = EpochTimes(batches.num_steps)
     callbacks = [times, Progress(report, world.num_requests, world.config)]
-    state = fit(model, batches, evaluation, best=BestEpoch("val_end_to_end_recall"), callbacks=callbacks)
+    steps = Steps(model, batches.element_spec)
+    best = BestEpoch("val_end_to_end_recall")
+    state = fit(model, batches, evaluation, best=best, callbacks=callbacks, steps=steps)
 
     fastest = min(range(1, world.epochs), key=lambda epoch: times.seconds[epoch])
     seconds = times.seconds[fastest]
@@ -117,7 +120,7 @@ def run(world: World, device: Device, profile: bool, report: Callable[[str], Non
         peak_mib_before_training=before_mib,
         loss=state.epochs[-1].train["total_loss"],
         gpu_peak_mib=gpu_peak_mib,
-        parts_s=seconds_by_part(model, next(iter(batches.epoch())), report) if profile else {},
+        parts_s=seconds_by_part(model, steps, next(iter(batches.epoch())), report) if profile else {},
     )
 
 

@@ -246,6 +246,7 @@ def _process(experiment: ExperimentConfig, prefix: str, schema: str, example_gen
             "features": to_json(experiment.features),
             "source_hash": source_hash("trainer.preprocessing"),
         },
+        disable_statistics=True,  # of each split before and after it: nothing reads them
     ).with_id(f"{prefix}Transform")
     # Nothing is made of data that the validator refuses.
     transform.add_upstream_node(validator)

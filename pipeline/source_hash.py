@@ -1,9 +1,9 @@
 """A hash of the code that a component runs, because TFX's cache does not see code."""
 
 import ast
+import functools
 import hashlib
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -55,16 +55,15 @@ def _find(module: str) -> Path | None:
     return Path(spec.origin) if spec and spec.origin and spec.has_location else None
 
 
-def _imports(source: bytes, module: str) -> Iterator[str]:
+@functools.cache
+def _imports(source: bytes, module: str) -> frozenset[str]:
     """Names of the own modules that the source may import; a name may turn out to be no module."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(source, filename=module)):
-        names: list[str] = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] in _OWN_PACKAGES:
-                # A package's __init__ runs when a module in it is imported.
-                yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+            names.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
+    own = [name.split(".") for name in names if name.partition(".")[0] in _OWN_PACKAGES]
+    # A package's __init__ runs when a module in it is imported.
+    return frozenset(".".join(parts[:end]) for parts in own for end in range(1, len(parts) + 1))

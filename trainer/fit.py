@@ -26,6 +26,7 @@ def fit(
     best: BestEpoch,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     store: CheckpointStore | None = None,
+    steps: Steps | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> RunState:
     """Trains a compiled model for as many epochs as it is configured for, or until `best` is over.
@@ -40,6 +41,7 @@ def fit(
         waited among them. Their `params` are `steps` (of an epoch), `epochs`, `train_batches` and `eval_batches`.
       store: the run's checkpoints. The run goes on from the newest; `None` neither reads nor writes any. Of several
         workers only the chief's is used.
+      steps: of the model, on batches of this form, compiled by an earlier call; `None` compiles them.
       report: gets a line about where the run goes on, and about damaged checkpoints.
 
     Returns:
@@ -52,15 +54,16 @@ def fit(
     with model.distribute_strategy.scope():
         model.prepare_training()
     workers = Workers(model.distribute_strategy)
+    steps = steps or Steps(model, train_batches.element_spec)
     if not workers.agree(store is not None):
-        return _Fit(model, train_batches, eval_batches, best, callbacks, None).run(RunState())
+        return _Fit(model, steps, train_batches, eval_batches, best, callbacks, None).run(RunState())
     checkpointer = Checkpointer(store, model.config.checkpoints, model.training_variables, best, workers)
     try:
         state = checkpointer.restore(report)
         if state.epoch or state.step:
             place = f", from the checkpoint in {store.folder}" if store is not None else ""
             report(f"goes on at epoch {state.epoch + 1} step {state.step + 1}{place}")
-        state = _Fit(model, train_batches, eval_batches, best, callbacks, checkpointer).run(state)
+        state = _Fit(model, steps, train_batches, eval_batches, best, callbacks, checkpointer).run(state)
         checkpointer.wait()
         return state
     finally:
@@ -71,6 +74,7 @@ class _Fit:
     def __init__(
         self,
         model: CascadeModel,
+        steps: Steps,
         train_batches: RequestBatches,
         eval_batches: RequestBatches,
         best: BestEpoch,
@@ -78,8 +82,8 @@ class _Fit:
         checkpointer: Checkpointer | None,
     ) -> None:
         self._model = model
+        self._step = steps
         self._train_batches = train_batches
-        self._step = Steps(model, train_batches.element_spec)
         self._eval_batches = eval_batches
         self._eval_dataset = eval_batches.epoch()
         self._best = best

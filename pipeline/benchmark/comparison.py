@@ -98,8 +98,10 @@ def _run(setup: Setup, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task,
         return
     jobs = min(jobs, len(tasks))
     num_threads = max(1, (os.cpu_count() or 1) // jobs)
-    # Processes of their own even for a single job: TensorFlow takes its number of threads once.
-    context = multiprocessing.get_context("spawn")
+    # Processes of their own even for a single job: TensorFlow takes its number of threads once. They are copies of one
+    # that has imported it, and done nothing with it.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.benchmark.trial"])
     with ProcessPoolExecutor(jobs, context, initializer=_start_process, initargs=(num_threads,)) as pool:
         futures = {pool.submit(_run_task, setup, *task): task for task in tasks}
         try:

@@ -10,6 +10,7 @@ from trainer.batches import RequestBatches
 from trainer.callbacks.best_epoch import BestEpoch
 from trainer.callbacks.progress import Progress
 from trainer.cascade_model import CascadeModel
+from trainer.distribution.steps import Steps
 from trainer.fit import fit
 from trainer.input import Requests
 from trainer.request_batch import CANDIDATE_ITEM, REQUEST_DAY
@@ -45,6 +46,7 @@ def stream(model: CascadeModel, data: TrainingData, report: Callable[[str], None
     if len(days) < 2:
         raise ValueError(f"A streaming comparison needs at least two days. Received: {len(days)}")
     metrics = {}
+    steps = Steps(model, RequestBatches(days[0][1], config.batch_size).element_spec)
     for (_, trained), (day, judged) in itertools.pairwise(days):
         state = fit(
             model,
@@ -52,6 +54,7 @@ def stream(model: CascadeModel, data: TrainingData, report: Callable[[str], None
             RequestBatches(judged, config.batch_size),
             best=BestEpoch(BEST_METRIC),
             callbacks=[Progress(report, len(trained[CANDIDATE_ITEM]), config)],
+            steps=steps,
             report=report,
         )
         metrics[day] = state.epochs[0].validation

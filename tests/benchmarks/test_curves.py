@@ -76,13 +76,13 @@ def test_smoke_run_draws_the_same_picture_again(tmp_path, monkeypatch):
         pictures.append([(folder / f"{name}_curves.svg").read_bytes() for name in ("operators", "losses")])
     assert pictures[0] == pictures[1]
     figures = json.loads(result.stdout.splitlines()[-1])
-    assert len(figures["scores"]) == 9
+    assert len(figures["scores"]) == 5
     assert set(figures["operators"]) == set(OPERATORS)
     for operator, by_temperature in figures["operators"].items():
         assert [float(temperature) for temperature in by_temperature] == pytest.approx(TEMPERATURES[operator])
     assert set(figures["losses"]) == set(LOSSES)
     for by_label in (*figures["operators"].values(), *figures["losses"].values()):
         for curve in by_label.values():
-            assert len(curve["value"]) == len(curve["gradient"]) == 9
+            assert len(curve["value"]) == len(curve["gradient"]) == 5
             assert np.isfinite(curve["gradient"]).all()
     assert set(figures["losses"]["lcron"]) == set(ITEMS)

@@ -16,7 +16,7 @@ CALLS = ["retrieval of 100", "ranking of 200", "cascade, one call", "cascade, tw
 
 
 def test_figures(work, tmp_path):
-    options = ["--items", "300", "--clients", "1,3", "--seconds", "0.5", "--work", work, "--json", "--out", tmp_path]
+    options = ["--items", "300", "--clients", "1,3", "--seconds", "0.1", "--work", work, "--json", "--out", tmp_path]
     result = CliRunner().invoke(main, list(map(str, options)), catch_exceptions=False)
     assert result.exit_code == 0
     figures = json.loads(result.stdout.splitlines()[-1])
@@ -51,7 +51,7 @@ def test_verdicts():
 
 
 def test_soak(work):
-    options = ["--items", "300", "--clients", "3", "--seconds", "2", "--work", work, "--json"]
+    options = ["--items", "300", "--clients", "3", "--seconds", "1", "--work", work, "--json"]
     result = CliRunner().invoke(soak, list(map(str, options)), catch_exceptions=False)
     assert result.exit_code == 0
     figures = json.loads(result.stdout.splitlines()[-1])

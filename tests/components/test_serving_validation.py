@@ -41,34 +41,34 @@ def client(candidate_dir, tmp_path_factory):
         yield client
 
 
-@pytest.fixture
-def validate(candidate_dir, client, reference, requests):
-    def validate():
-        validator = Validator(client, candidate_dir / "models", reference, k=10, tolerance=1e-5, timeout_s=PATIENCE_S)
-        return validator.validate(requests)
-
-    return validate
+@pytest.fixture(scope="module")
+def validator(candidate_dir, client, reference):
+    return Validator(client, candidate_dir / "models", reference, k=10, tolerance=1e-5, timeout_s=PATIENCE_S)
 
 
-def test_every_signature_of_a_good_candidate_agrees(validate):
-    validation = validate()
-    assert validation.reasons == ()
-    assert validation.num_requests == NUM_REQUESTS
+@pytest.fixture(scope="module")
+def good(validator, requests):
+    return validator.validate(requests)
+
+
+def test_every_signature_of_a_good_candidate_agrees(good):
+    assert good.reasons == ()
+    assert good.num_requests == NUM_REQUESTS
     raw = {"retrieval/retrieve", "retrieval/score", "ranking/score", "cascade/recommend"}
     examples = {f"{signature}_examples" for signature in raw}
-    assert set(validation.differences) == {
+    assert set(good.differences) == {
         *(f"grpc-python/{signature}" for signature in examples),
         *(f"grpc-keras/{signature}" for signature in examples),
         "grpc-keras/retrieval/retrieve_examples/best",
         *(f"raw-examples/{signature}" for signature in raw),
     }
-    assert set(validation.latencies_ms) == raw | examples
+    assert set(good.latencies_ms) == raw | examples
 
 
-def test_raw_tensors_that_mean_something_else_are_a_reason(validate, monkeypatch):
-    # One of three requests without an age suffices.
+def test_raw_tensors_that_mean_something_else_are_a_reason(validator, good, requests, monkeypatch):
+    # One of three requests without an age suffices. The differences add up to those of the good candidate, all small.
     monkeypatch.setattr(KerasReference, "missing_values", {"age": 20, "device_id": b""})
-    names = {reason.split()[0] for reason in validate().reasons}
+    names = {reason.split()[0] for reason in validator.validate(requests).reasons}
     assert names >= {"raw-examples/retrieval/score", "raw-examples/ranking/score"}
     assert all(name.startswith("raw-examples/") for name in names)
 

@@ -3,19 +3,23 @@
 Each fixture goes on where the one before it ended; the tests look at what it left behind.
 """
 
+import contextlib
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from killed_run import killed_run
 from patience import PATIENCE_S
 
 from datasets.recflow.adapter import RecFlowAdapter
 from datasets.simulator import simulate
+from pipeline.cli import cli
 from pipeline.cli.logged_requests import as_request
 from pipeline.configs import load
 from pipeline.history import PipelineRun, list_runs
@@ -24,7 +28,6 @@ from pipeline.runners.errors import ComponentFailedError, ReleaseRefusedError
 from pipeline.runners.local import run_local
 from serving.client import ClientConfig, RecommenderClient
 from serving.release.store import ReleaseStore
-from serving.server.release_server import release_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
@@ -65,12 +68,10 @@ def _outcome(root: Path, terminal: str) -> Outcome:
 
 
 def _killed(root: Path, victim: str) -> Outcome:
-    command = [sys.executable, str(Path(__file__).with_name("killed_run.py")), str(root), victim]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
-    assert done.stderr == ""
-    return _outcome(root, done.stdout)
+    death = killed_run(root, victim)
+    assert death.exit_code == -signal.SIGKILL, death.stdout + death.stderr
+    assert death.stderr == ""
+    return _outcome(root, death.stdout)
 
 
 def _run(root: Path, **overrides: str) -> Outcome:
@@ -106,6 +107,40 @@ def refused(root, repeated):
     with pytest.raises(ReleaseRefusedError) as caught:
         _run(root, **{"evaluation.gate.minimum.recall@50": "0.999"})
     return _outcome(root, str(caught.value))
+
+
+@pytest.fixture(scope="module")
+def failed(root, refused):
+    """The file of a day that was cut in half, and what a run said of it; the day is whole again."""
+    day = sorted((root / "data" / "all_stage").iterdir())[1]
+    whole = day.rename(root / "whole_day")  # and back: later runs find the very file, so the data part stays cached
+    day.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    try:
+        with pytest.raises(ComponentFailedError) as caught:
+            _run(root)
+    finally:
+        whole.replace(day)
+    return day, str(caught.value)
+
+
+def _lcron(*arguments: str) -> list[str]:
+    """Runs a command in this process, which has imported TFX; returns the lines that it prints."""
+    done = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@contextlib.contextmanager
+def _served(root: Path) -> Iterator[str]:
+    """Serves the releases in a process of its own, as users do; yields the line that it prints."""
+    script = "from pipeline.cli import main; main()"
+    command = [sys.executable, "-c", script, "serve", "--base", str(root / "serving"), "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield server.stdout.readline()
+    finally:
+        server.terminate()
+        assert server.wait(PATIENCE_S) == 0
 
 
 def test_killed_trainer_leaves_the_data_part_and_no_release(killed_in_trainer):
@@ -179,37 +214,6 @@ def test_candidate_was_served_and_compared(finished):
     assert max(validation["differences"].values()) <= 1e-5
 
 
-def _lcron(command: str, *arguments: str) -> list[str]:
-    """Starts a command of the command line over the smoke variant of the demo."""
-    script = "from pipeline.cli import main; main()"
-    return [sys.executable, "-c", script, command, *arguments]
-
-
-def _lines(command: list[str]) -> list[str]:
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
-def test_release_recommends_over_grpc(finished, root):
-    adapter = RecFlowAdapter(root / "data")
-    (shard,) = adapter.request_shards(adapter.days()[-1:])
-    record = next(adapter.read_requests(shard, lambda policy, number: None))
-    request = as_request(record, load("demo", smoke=True).features, k=10)
-    catalogue = {item["item_id"][0] for item in adapter.read_catalogue(adapter.days(), lambda policy, number: None)}
-    manifest = ReleaseStore(root / "serving").latest()
-    config = ClientConfig(manifest.stages, deadline_s=PATIENCE_S)
-    with release_server(root / "serving", port=0) as server:
-        with RecommenderClient(server.target, config) as client:
-            (answer,) = client.recommend_batch([request])
-        with RecommenderClient(server.target, dataclasses.replace(config, one_call=True)) as client:
-            (one_call,) = client.recommend_batch([request])
-    assert answer.release == manifest.version
-    assert len(set(answer.item_ids)) == 10
-    assert set(answer.item_ids) <= catalogue
-    assert one_call.item_ids == answer.item_ids
-
-
 def test_unchanged_run_is_cached_and_pushes_nothing(finished, repeated):
     assert set(repeated.states.values()) == {"cached"}
     assert len(repeated.states) == 14
@@ -235,27 +239,10 @@ def test_gates_leave_candidate_and_release_whole(root, refused):
         assert Path(outputs["CascadeTrainer"]["release"], "models", model, "saved_model.pb").is_file()
 
 
-def test_command_line_serves_and_recommends(root, refused):
-    (version,) = refused.versions
-    server = subprocess.Popen(
-        _lcron("serve", "--base", str(root / "serving"), "--port", "0"), stdout=subprocess.PIPE, text=True
-    )
-    try:
-        started = server.stdout.readline().split()
-        assert started[:3] == ["Serving", "release", str(version)]
-        experiment = ["--config", "demo", "--smoke", "--data", str(root / "data")]
-        lines = _lines(_lcron("recommend", *experiment, "--target", started[-1], "-k", "5", *PATIENT))
-    finally:
-        server.terminate()
-        assert server.wait(PATIENCE_S) == 0
-    assert f"retrieval then ranking of release {version} over gRPC at {started[-1]}" in lines[0]
-    assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3", "4", "5"]
-
-
 def test_command_line_evaluates_as_the_pipeline_did(root, refused):
     (version,) = refused.versions
     experiment = ["--config", "demo", "--smoke", "--data", str(root / "data"), "--base", str(root / "serving")]
-    lines = _lines(_lcron("evaluate", *experiment, "--out", str(root / "report"), "--json"))
+    lines = _lcron("evaluate", *experiment, "--out", str(root / "report"), "--json")
     metrics = ReleaseStore(root / "serving").latest().metrics
     figures = json.loads(lines[-1])
     assert figures["version"] == version
@@ -264,37 +251,51 @@ def test_command_line_evaluates_as_the_pipeline_did(root, refused):
 
 
 def test_command_line_lists_the_runs(root, refused):
-    lines = _lines(_lcron("runs", "--root", str(root), "--components"))
+    lines = _lcron("runs", "--root", str(root), "--components")
     assert [line.split()[2] for line in lines[2:7]] == ["refused", "complete", "complete", *["interrupted"] * 2]
     assert any(line.startswith("CascadePusher") for line in lines)
 
 
-def test_a_day_cut_in_half_is_one_error_and_the_release_still_serves(root, refused):
-    day = sorted((root / "data" / "all_stage").iterdir())[1]
-    whole = day.rename(root / "whole_day")  # and back: later runs find the very file, so the data part stays cached
-    day.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    try:
-        with pytest.raises(ComponentFailedError) as caught:
-            _run(root)
-    finally:
-        whole.replace(day)
-    assert str(caught.value).startswith(f"RequestExampleGen: {day}: not a readable feather file")
-    assert "\n" not in str(caught.value)
+def test_a_day_cut_in_half_is_one_error_and_no_release(root, failed, refused):
+    day, message = failed
+    assert message.startswith(f"RequestExampleGen: {day}: not a readable feather file")
+    assert "\n" not in message
     assert _outcome(root, "").versions == refused.versions
-    with release_server(root / "serving", port=0) as server:
-        assert server.available_versions("retrieval") == refused.versions
+
+
+def test_release_is_served_and_recommends(root, failed, refused):
+    (version,) = refused.versions
+    adapter = RecFlowAdapter(root / "data")
+    (shard,) = adapter.request_shards(adapter.days()[-1:])
+    record = next(adapter.read_requests(shard, lambda policy, number: None))
+    request = as_request(record, load("demo", smoke=True).features, k=10)
+    catalogue = {item["item_id"][0] for item in adapter.read_catalogue(adapter.days(), lambda policy, number: None)}
+    config = ClientConfig(ReleaseStore(root / "serving").read(version).stages, deadline_s=PATIENCE_S)
+    with _served(root) as line:
+        started = line.split()
+        assert started[:3] == ["Serving", "release", str(version)]
+        target = started[-1]
+        with RecommenderClient(target, config) as client:
+            (answer,) = client.recommend_batch([request])
+        with RecommenderClient(target, dataclasses.replace(config, one_call=True)) as client:
+            (one_call,) = client.recommend_batch([request])
+        experiment = ["--config", "demo", "--smoke", "--data", str(root / "data")]
+        lines = _lcron("recommend", *experiment, "--target", target, "-k", "5", *PATIENT)
+    assert answer.release == version
+    assert len(set(answer.item_ids)) == 10
+    assert set(answer.item_ids) <= catalogue
+    assert one_call.item_ids == answer.item_ids
+    assert f"retrieval then ranking of release {version} over gRPC at {target}" in lines[0]
+    assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3", "4", "5"]
 
 
 def test_methods_are_compared_on_the_data_of_the_pipeline(root, repeated):
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "benchmark", "--config", "demo"]
-    command += ["--smoke", "--data", str(root / "data"), "--root", str(root)]
+    command = ["benchmark", "--config", "demo", "--smoke", "--data", str(root / "data"), "--root", str(root)]
     command += ["--methods", "bce,lcron", "--seeds", "1", "--json"]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
+    lines = _lcron(*command)
     newest = list_runs(root / "metadata.sqlite")[0]
     assert {each.component: each.state for each in newest.components} == dict.fromkeys(DATA_PART, "cached")
-    figures = json.loads(done.stdout.splitlines()[-1])
+    figures = json.loads(lines[-1])
     assert list(figures["methods"]) == ["bce", "lcron"]
     recall = {method: figures["methods"][method]["mean"]["list/recall"] for method in ("bce", "lcron")}
     assert min(recall.values()) > 0.5  # by chance the funnel of 40, 30 and 20 keeps half of the ground truth
@@ -302,21 +303,21 @@ def test_methods_are_compared_on_the_data_of_the_pipeline(root, repeated):
     written = {path.name for path in (root / "benchmark").glob("results.*")}
     assert written == {"results.md", "results.json", "results.svg"}
 
-    again = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert "2 of 2 runs were done before" in again.stdout
-    assert json.loads(again.stdout.splitlines()[-1])["methods"] == figures["methods"]
+    again = _lcron(*command)
+    assert "2 of 2 runs were done before" in again
+    assert json.loads(again[-1])["methods"] == figures["methods"]
 
 
 def test_the_command_line_refreshes_the_catalogue(root, refused):
     (version,) = refused.versions
     experiment = ["--config", "demo", "--smoke", "--data", str(root / "data"), "--base", str(root / "serving")]
-    (line,) = _lines(_lcron("releases", "refresh-catalogue", *experiment))
+    (line,) = _lcron("releases", "refresh-catalogue", *experiment)
     store = ReleaseStore(root / "serving")
     newest = store.verify(store.versions()[-1])
     assert line.startswith(f"release {newest.version} has the weights of release {version} and ")
     assert line.endswith(" items: 0 new, 0 gone")
     assert (newest.refresh_of, newest.metrics) == (version, {})
     assert newest.index["kind"] == "exact"
-    lines = _lines(_lcron("recommend", *experiment, "-k", "5", *PATIENT))
+    lines = _lcron("recommend", *experiment, "-k", "5", *PATIENT)
     assert f"of release {newest.version} over gRPC" in lines[0]
     assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3", "4", "5"]

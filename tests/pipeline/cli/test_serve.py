@@ -59,7 +59,7 @@ def test_tf_serving_follows_a_folder_of_releases(base, stock):
     assert f'base_path: "{base}/retrieval"' in text
 
 
-def test_tf_serving_serves_what_is_pinned_and_nothing_that_is_damaged(base, stock):
+def test_tf_serving_serves_what_is_pinned_and_nothing_that_is_damaged(base, stock, lcron_here):
     (version,) = ReleaseStore(base).versions()
     pin_release(base, version)
     result = serve("--base", str(base), f"--server=tensorflow_model_server={stock}")
@@ -69,7 +69,7 @@ def test_tf_serving_serves_what_is_pinned_and_nothing_that_is_damaged(base, stoc
     assert text.count(f"versions: {version}") == text.count('key: "stable"') == 3
     file = base / "ranking" / str(version) / "saved_model.pb"
     file.unlink()
-    result = serve("--base", str(base), f"--server=tensorflow_model_server={stock}")
+    result = lcron_here("serve", "--base", str(base), f"--server=tensorflow_model_server={stock}")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.splitlines()[-1] == f"lcron: Release {version}: {file} is missing"
 
@@ -91,19 +91,25 @@ def test_tf_serving_is_used_if_it_is_on_the_path(stock):
         (["--model_base_path=/m", "--nonsense=1"], "lcron serve: unrecognized arguments: --nonsense=1"),
         (["--server=apache"], "--server must be embedded or tensorflow_model_server[=PATH]. Received: 'apache'"),
         (["--server=tensorflow_model_server=/no/such"], "--server: there is no program /no/such"),
-        (["--base", ".", "--model_config_file=x"], "do not go with a folder of releases"),
     ],
 )
-def test_what_does_not_go(arguments, message):
-    result = serve(*arguments)
+def test_what_does_not_go(arguments, message, lcron_here):
+    assert_refused(lcron_here("serve", *arguments), message)
+
+
+def test_flags_that_do_not_go_with_a_folder():
+    assert_refused(serve("--base", ".", "--model_config_file=x"), "do not go with a folder of releases")
+
+
+def assert_refused(result, message):
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
 
 
-def test_tf_serving_takes_no_host(base, stock):
+def test_tf_serving_takes_no_host(base, stock, lcron_here):
     server = f"--server=tensorflow_model_server={stock}"
-    result = serve("--base", str(base), "--host=127.0.0.1", server)
+    result = lcron_here("serve", "--base", str(base), "--host=127.0.0.1", server)
     assert (result.returncode, result.stdout) == (2, "")
     assert f"--host: tensorflow_model_server listens on all addresses. Received: --host=127.0.0.1 for {stock}" in (
         result.stderr
