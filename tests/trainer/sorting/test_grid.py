@@ -59,11 +59,11 @@ def test_a_cold_sort_is_the_hard_top_k(operator):
     np.testing.assert_allclose(survival.tail, [1, 1, 0, 0], atol=_hard_atol(operator))
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_cold_sort_of_any_list_is_the_hard_top_k(operator, seed):
     rng = np.random.default_rng(seed)
-    scores, where, k = _distinct_scores(rng, 32, 7), rng.random([32, 7]) < 0.8, rng.integers(0, 9, size=32)
+    scores, where, k = _distinct_scores(rng, 64, 7), rng.random([64, 7]) < 0.8, rng.integers(0, 9, size=64)
     survival = operator(scores, tf.constant(k), where=where, temperature=_cold(operator))
     rank = ((scores[:, np.newaxis] > scores[..., np.newaxis]) & where[:, np.newaxis]).sum(-1)  # 0 = best
     kept = where & (rank < k[:, np.newaxis])
@@ -71,26 +71,26 @@ def test_a_cold_sort_of_any_list_is_the_hard_top_k(operator, seed):
     np.testing.assert_allclose(survival.tail, where & ~kept, atol=_hard_atol(operator))
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
 def test_the_product_of_hard_stage_survivals_bounds_that_of_the_cascade(operator, seed, num_stages):
     rng = np.random.default_rng(seed)
-    scores = _distinct_scores(rng, num_stages, 32, 9)
-    where = rng.random([32, 9]) < 0.8
-    capacities = -np.sort(-rng.integers(0, 10, size=[num_stages, 32]), axis=0)
+    scores = _distinct_scores(rng, num_stages, 64, 9)
+    where = rng.random([64, 9]) < 0.8
+    capacities = -np.sort(-rng.integers(0, 10, size=[num_stages, 64]), axis=0)
     by_stage = np.broadcast_to(where, scores.shape)
     heads = operator(scores, tf.constant(capacities), where=by_stage, temperature=_cold(operator)).head
     delivered = survivors(list(scores), where, list(capacities)).numpy()
     assert (np.prod(heads, axis=0) <= delivered + _hard_atol(operator)).all()
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.integers(0, 10_000))
 def test_survivals_are_probabilities_and_sum_to_k_where_promised(operator, seed):
     rng = np.random.default_rng(seed)
-    scores = rng.normal(size=[32, 9]).round(1).astype(np.float32) * 10  # some are tied
-    where, k = rng.random([32, 9]) < 0.8, rng.integers(0, 10, size=32)
-    temperature = tf.constant(10.0 ** rng.uniform(-3, 3, size=32), tf.float32)
+    scores = rng.normal(size=[64, 9]).round(1).astype(np.float32) * 10  # some are tied
+    where, k = rng.random([64, 9]) < 0.8, rng.integers(0, 10, size=64)
+    temperature = tf.constant(10.0 ** rng.uniform(-3, 3, size=64), tf.float32)
     survival = operator(scores, tf.constant(k), where=where, temperature=temperature)
     head, tail = (np.exp(np.float64(log)) for log in survival)
     np.testing.assert_allclose(head + tail, where, atol=1e-5)
@@ -188,12 +188,12 @@ def test_compiled_equals_eager(operator, jit_compile):
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.integers(0, 10_000))
 def test_permuting_the_items_permutes_their_survival(operator, seed):
     rng = np.random.default_rng(seed)
-    scores, order = rng.normal(size=[16, 8]).astype(np.float32) * 4, rng.permutation(8)
-    where = rng.random([16, 8]) < 0.8
+    scores, order = rng.normal(size=[32, 8]).astype(np.float32) * 4, rng.permutation(8)
+    where = rng.random([32, 8]) < 0.8
     survival = operator(scores, 3, where=where, temperature=3.0)
     permuted = operator(scores[:, order], 3, where=where[:, order], temperature=3.0)
     np.testing.assert_allclose(permuted.head, survival.head.numpy()[:, order], rtol=1e-4, atol=1e-6)
