@@ -13,6 +13,8 @@ from serving.release.store import ReleaseStore
 from serving.server.release_server import label_watcher, release_server
 
 STAGES = [Stage("retrieval", 6), Stage("ranking", 4)]
+PAUSE_S = 0.01
+"""Between two requests of a client: without one it would take the processor from the server that loads a release."""
 
 
 def wait_for(release, answers, asker):
@@ -38,7 +40,7 @@ def test_no_request_fails_and_none_mixes_releases(base, cascade_models, rewrite,
         watcher.start()
 
         def ask():
-            while not done.is_set():
+            while not done.wait(PAUSE_S):
                 answers.append(client.recommend(context={"tab": 5}, k=1))
 
         asker = threading.Thread(target=ask)
@@ -83,7 +85,7 @@ def test_a_client_that_asks_a_label_gets_every_pinned_release_and_no_error(base,
         with RecommenderClient(server.target, config) as client:
 
             def ask():
-                while not done.is_set():
+                while not done.wait(PAUSE_S):
                     answers.append(client.recommend(context={"tab": 5}, k=1))
 
             asker = threading.Thread(target=ask)

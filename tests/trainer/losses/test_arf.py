@@ -16,15 +16,16 @@ def test_sum_of_stages_and_its_terms_are_those_of_the_reference(reference, versi
             scores, reference.labels, reference.ground_truth, capacity=capacity, version=version, epsilon=1e-6
         )
 
+    terms = [stage_loss(s, m) for s, m in zip(reference.scores, capacities, strict=True)]
     for field, name in (("total", key), ("whole_order", f"{key}_global"), ("relaxed", f"{key}_relax")):
+        for stage, of_stage in zip(reference.stages, terms, strict=True):
+            value = getattr(of_stage, field)
+            assert float(value) == pytest.approx(float(reference[f"{name}__{stage}_value"]), rel=1e-5)
 
         def loss(scores, field=field):
             return sum(getattr(stage_loss(s, m), field) for s, m in zip(scores, capacities, strict=True))
 
         reference.check(name, loss)
-        for stage, scores, capacity in zip(reference.stages, reference.scores, capacities, strict=True):
-            value = getattr(stage_loss(scores, capacity), field)
-            assert float(value) == pytest.approx(float(reference[f"{name}__{stage}_value"]), rel=1e-5)
 
 
 SCORES = tf.constant([[0.5, 9.0, 3.0, -1.0], [1.0, 2.0, 3.0, 4.0]])

@@ -241,24 +241,27 @@ def test_methods_of_the_whole_cascade(stages, scores, batch):
     assert float(rank_flow.total) == pytest.approx(float(expected), rel=1e-6)
 
 
+def _step(loss, scores, batch):
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        total, terms = loss(scores, batch)
+    return total, terms, tape.gradient(total, scores)
+
+
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_trains_in_a_compiled_step(stages, scores, batch, method):
+def test_every_method_trains(stages, scores, batch, method):
     loss = CascadeLoss(LossConfig(method=method), stages)
-
-    @tf.function
-    def step(*scores):
-        with tf.GradientTape() as tape:
-            tape.watch(scores)
-            total, terms = loss(scores, batch)
-        return total, terms, tape.gradient(total, list(scores))
-
-    total, terms, gradients = step(*scores)
+    total, terms, gradients = _step(loss, scores, batch)
     assert np.isfinite(total)
     assert set(terms) == set(loss.term_names)
     for gradient in gradients:
         assert np.isfinite(gradient).all()
         assert (gradient.numpy()[~batch["where"].numpy()] == 0).all()
         assert (gradient.numpy() != 0).any()
+    if len(stages) == 2:  # as a third stage only takes the way of the second
+        compiled = tf.function(_step, autograph=False)(loss, scores, batch)
+        for actual, expected in zip(tf.nest.flatten(compiled), tf.nest.flatten((total, terms, gradients)), strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -271,6 +274,7 @@ def test_config_round_trip(stages, scores, batch, method):
     assert float(restored(scores, batch).total) == float(loss(scores, batch).total)
 
 
+@pytest.mark.parametrize("stages", [STAGES[:1]], ids=["one_stage"])
 @pytest.mark.parametrize("operator", DEFAULT_TEMPERATURES)
 def test_every_operator_has_a_temperature_to_start_from(stages, scores, batch, operator):
     epsilon = 1e-6 if operator == "sparse_top_k" else 0.0

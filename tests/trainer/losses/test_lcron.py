@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -89,36 +90,28 @@ def test_end_to_end_term_of_the_total_is_at_its_capacities(kind):
     assert float(loss.end_to_end) == pytest.approx(float(expected), rel=1e-6)
 
 
-def _loss_and_gradients(scores, ground_truth, where, **options):
-    scores = [tf.constant(s) for s in scores]
-    with tf.GradientTape() as tape:
-        tape.watch(scores)
-        loss = lcron_loss(scores, ground_truth, where=where, **options)
-    return loss, [gradient.numpy() for gradient in tape.gradient(loss.total, scores)]
+HARD_SCORES = {"extreme": [1e4, -1e4, 1e4, 0.0, -5.0], "equal": [2.0] * 5, "offset": [1e4, 1e4 + 1, 1e4 + 2, -1e4, 0.0]}
 
 
 @pytest.mark.parametrize("capacities", [None, [3, 2], [3, None], [99, 99]])
-@pytest.mark.parametrize(
-    "scores",
-    [[1e4, -1e4, 1e4, 0.0, -5.0], [2.0] * 5, [1e4, 1e4 + 1, 1e4 + 2, -1e4, 0.0]],
-    ids=["extreme", "equal", "offset"],
-)
-@pytest.mark.parametrize("valid", [5, 2, 0])
-@pytest.mark.parametrize("num_positives", [0, 1, 5])
-def test_loss_and_gradients_are_finite_and_zero_on_padding(scores, valid, num_positives, capacities):
-    where = (np.arange(5) < valid)[np.newaxis]
-    ground_truth = (np.arange(5) < num_positives)[np.newaxis]
-    stages = [np.array([scores], np.float32), np.array([scores[::-1]], np.float32)]
-    loss, gradients = _loss_and_gradients(stages, ground_truth, where, capacities=capacities)
+def test_loss_and_gradients_are_finite_and_zero_on_padding(capacities):
+    lists = itertools.product(HARD_SCORES.values(), [5, 2, 0], [0, 1, 5])
+    scores, num_valid, num_positives = (np.array(column) for column in zip(*lists, strict=True))
+    where, ground_truth = (np.arange(5) < count[:, np.newaxis] for count in (num_valid, num_positives))
+    teaches = (num_positives > 0) & (num_positives < num_valid)  # has ground truth and negatives
+    stages = [tf.constant(scores, tf.float32), tf.constant(scores[:, ::-1], tf.float32)]
+    with tf.GradientTape() as tape:
+        tape.watch(stages)
+        loss = lcron_loss(stages, ground_truth, where=where, capacities=capacities)
     assert np.isfinite(loss.total)
-    for gradient in gradients:
+    assert capacities != [99, 99] or float(loss.end_to_end) == 0
+    for gradient in tape.gradient(loss.total, stages):
         assert np.isfinite(gradient).all()
-        assert (gradient[~where] == 0).all()
-    has_both = 0 < num_positives < valid
-    if not has_both:
-        assert float(loss.total) == 0
-    if not has_both or capacities == [99, 99]:
-        assert float(loss.end_to_end) == 0
+        assert (gradient.numpy()[~where] == 0).all()
+        assert (gradient.numpy()[~teaches] == 0).all()
+    others = [stage[~teaches] for stage in stages]
+    nothing = lcron_loss(others, ground_truth[~teaches], where=where[~teaches], capacities=capacities)
+    assert float(nothing.total) == float(nothing.end_to_end) == 0
 
 
 @settings(max_examples=20, deadline=None)

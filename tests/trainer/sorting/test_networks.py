@@ -87,13 +87,13 @@ def test_the_amount_of_padding_changes_nothing_but_rounding(operator, list_size)
 
 
 @both_swaps
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_the_better_of_two_items_survives_no_less(swap, seed):
     rng = np.random.default_rng(seed)
-    scores, k = -np.sort(-rng.normal(size=[32, 12])), tf.constant(rng.integers(1, 12, size=32))
+    scores, k = -np.sort(-rng.normal(size=[96, 12])), tf.constant(rng.integers(1, 12, size=96))
     log_head = odd_even_network(
-        scores, k, temperature=tf.constant(10 ** rng.uniform(-2, 1, size=32)), swap=swap
+        scores, k, temperature=tf.constant(10 ** rng.uniform(-2, 1, size=96)), swap=swap
     ).log_head
     assert (np.diff(log_head) < 1e-9).all()
 
@@ -150,21 +150,6 @@ def test_a_list_size_unknown_while_tracing(operator):
         where = tf.sequence_mask([list_size, 2], list_size)
         head = compiled(scores=scores, where=where).head
         np.testing.assert_allclose(head, operator(scores, 2, where=where).head, rtol=1e-5)
-
-
-@both_networks
-def test_xla_gives_the_same_gradient(operator):
-    scores = tf.random.stateless_normal([3, 10], (0, 1))
-    where = tf.sequence_mask([10, 6, 1], 10)
-
-    def gradient():
-        with tf.GradientTape() as tape:
-            tape.watch(scores)
-            survival = operator(scores, 3, where=where)
-            loss = tf.reduce_sum(tf.where(where, survival.head * tf.range(10.0), 0))
-        return tape.gradient(loss, scores)
-
-    np.testing.assert_allclose(tf.function(gradient, jit_compile=True)(), gradient(), rtol=1e-4, atol=1e-6)
 
 
 @both_networks

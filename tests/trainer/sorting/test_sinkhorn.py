@@ -11,12 +11,13 @@ from trainer.sorting.sinkhorn import quota_transport, sinkhorn
 from trainer.sorting.survival import LOG_ZERO
 
 
+@tf.function  # one loop of a graph: eagerly its steps are thousands of calls
 def _unrolled(scores, sizes, temperature, num_steps=300):
     """Returns the log-transport of one list by Sinkhorn's iterations, all of which the gradient passes through."""
     target = tf.range(len(sizes) - 1, -1, -1, tf.float64)[:, tf.newaxis]
     logits = 2 * scores * target / temperature
     potential = tf.zeros([len(sizes), 1], tf.float64)
-    for _ in range(num_steps):
+    for _ in tf.range(num_steps):
         log_p = tf.nn.log_softmax(logits + potential, axis=0)
         potential += np.log(np.float64(sizes))[:, np.newaxis] - tf.reduce_logsumexp(log_p, axis=1, keepdims=True)
     return tf.nn.log_softmax(logits + potential, axis=0)
@@ -44,14 +45,16 @@ def test_value_and_gradients_are_those_of_unrolled_iterations(sizes, temperature
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000), num_bins=st.integers(2, 5), log_temperature=st.floats(-5, 5))
-def test_margins_are_met(seed, num_bins, log_temperature):
+@pytest.mark.parametrize("num_bins", [2, 3, 4, 5])
+@settings(max_examples=2, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_margins_are_met(num_bins, seed):
     rng = np.random.default_rng(seed)
-    scores = rng.normal(size=[8, 12]).round(1).astype(np.float32)  # some are tied
-    where = rng.random([8, 12]) < 0.8
-    sizes = rng.multinomial(10, np.ones(num_bins) / num_bins, size=8)
-    log_p = quota_transport(scores, tf.constant(sizes[:, :-1]), where=where, temperature=10.0**log_temperature)
+    scores = rng.normal(size=[48, 12]).round(1).astype(np.float32)  # some are tied
+    where = rng.random([48, 12]) < 0.8
+    sizes = rng.multinomial(10, np.ones(num_bins) / num_bins, size=48)
+    temperature = tf.constant(10.0 ** rng.uniform(-5, 5, size=48), tf.float32)
+    log_p = quota_transport(scores, tf.constant(sizes[:, :-1]), where=where, temperature=temperature)
     p = np.exp(np.float64(log_p))
     ends = np.minimum(sizes.cumsum(-1), where.sum(-1, keepdims=True))
     ends[:, -1] = where.sum(-1)
@@ -68,12 +71,12 @@ def test_margins_of_a_long_list_are_met_in_float32(temperature):
     np.testing.assert_allclose(p.sum(-2), 1, rtol=1e-6)
 
 
-@settings(max_examples=10, deadline=None)
-@given(seed=st.integers(0, 10_000), log_temperature=st.floats(-3, 3))
-def test_two_bins_are_fermi_dirac_at_half_the_temperature(seed, log_temperature):
+@settings(max_examples=2, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_two_bins_are_fermi_dirac_at_half_the_temperature(seed):
     rng = np.random.default_rng(seed)
-    scores, upstream = rng.normal(size=[4, 9]), rng.normal(size=[2, 4, 9])
-    where, k = rng.random([4, 9]) < 0.8, rng.integers(0, 10, size=4)
+    scores, upstream = rng.normal(size=[24, 9]), rng.normal(size=[2, 24, 9])
+    where, k = rng.random([24, 9]) < 0.8, rng.integers(0, 10, size=24)
 
     def logs(operator):
         def function(scores, temperature):
@@ -82,12 +85,12 @@ def test_two_bins_are_fermi_dirac_at_half_the_temperature(seed, log_temperature)
 
         return function
 
-    temperature = 10**log_temperature
+    temperature = 10 ** rng.uniform(-3, 3, size=24)
     value, by_scores, _ = _value_and_gradients(logs(sinkhorn), upstream, scores, 2 * temperature)
     expected, expected_by_scores, _ = _value_and_gradients(logs(fermi_dirac), upstream, scores, temperature)
     np.testing.assert_allclose(value, expected, rtol=1e-7, atol=1e-9)
-    tolerance = 1e-7 * max(1, np.abs(expected_by_scores).max())
-    np.testing.assert_allclose(by_scores, expected_by_scores, rtol=1e-6, atol=tolerance)
+    scale = np.maximum(1, np.abs(expected_by_scores).max(axis=-1, keepdims=True))
+    np.testing.assert_allclose(by_scores / scale, expected_by_scores / scale, rtol=1e-6, atol=1e-7)
 
 
 def test_a_cold_transport_sorts_into_bins():

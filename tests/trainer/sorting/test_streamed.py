@@ -1,5 +1,7 @@
 """NeuralSort and SoftSort summed over blocks of rows against the same operators with the whole matrix."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -25,29 +27,26 @@ def _with_gradient(operator, scores, k, *, where=None, temperature=1.0, upstream
 
 
 @operators
-@settings(max_examples=20, deadline=None)
-@given(
-    seed=st.integers(0, 10_000),
-    list_size=st.sampled_from([1, 2, 31, 32, 33, 70]),
-    ties=st.booleans(),
-    temperature=st.sampled_from([0.01, 1.0, 50.0]),
-    filled=st.sampled_from([0.0, 0.1, 0.7, 1.0]),
-)
-def test_streamed_is_dense_in_value_and_gradient(operator, seed, list_size, ties, temperature, filled):
+@pytest.mark.parametrize("list_size", [1, 2, 31, 32, 33, 70])
+@settings(max_examples=2, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_streamed_is_dense_in_value_and_gradient(operator, list_size, seed):
     rng = np.random.default_rng(seed)
-    scores = rng.normal(size=[2, 3, list_size]) * 4
-    scores = np.round(scores) if ties else scores
+    combinations = itertools.product([False, True], [0.01, 1.0, 50.0], [0.0, 0.1, 0.7, 1.0])
+    tied, temperature, filled = (np.array(column).reshape(3, 8) for column in zip(*combinations, strict=True))
+    scores = rng.normal(size=[3, 8, list_size]) * 4
+    scores = np.where(tied[..., np.newaxis], np.round(scores), scores)
     arguments = {
-        "k": rng.integers(0, list_size + 3, [2, 3]),  # per list, from none to more than there are
-        "where": rng.random([2, 3, list_size]) < filled,
-        "temperature": temperature * rng.uniform(0.5, 2.0, [2, 3]),
+        "k": rng.integers(0, list_size + 3, [3, 8]),  # per list, from none to more than there are
+        "where": rng.random([3, 8, list_size]) < filled[..., np.newaxis],
+        "temperature": temperature * rng.uniform(0.5, 2.0, [3, 8]),
     }
     dense = _with_gradient(operator, scores, **arguments, streamed=False)
     streamed = _with_gradient(operator, scores, **arguments, streamed=True)
     for expected, actual in zip(dense, streamed, strict=True):
         assert actual.dtype == tf.float64
-        scale = np.max(np.abs(expected), where=expected > LOG_ZERO / 2, initial=1.0)
-        np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-9 * scale)
+        scale = np.max(np.abs(expected), axis=-1, keepdims=True, where=expected > LOG_ZERO / 2, initial=1.0)
+        np.testing.assert_allclose(actual / scale, expected / scale, rtol=1e-9, atol=1e-9)
     assert (streamed[2].numpy()[~arguments["where"]] == 0).all()
 
 
@@ -80,23 +79,30 @@ def test_compiled_equals_dense_in_float32(operator, jit_compile, list_size):
 @operators
 def test_gradient_of_the_head_is_its_slope_where_the_column_sum_does_not_move(operator):
     """`log_head - log_tail` is free of the constant column sum, so that finite differences see its whole slope."""
-    scores = tf.constant(np.random.default_rng(1).normal(size=[2, 12]))
+    list_size, step = 12, 1e-5
+    lists = np.random.default_rng(1).normal(size=[2, 1, list_size])
+    k, units = tf.constant([[3], [10]]), np.eye(list_size)
 
     def log_odds(scores):
-        survival = operator(scores, tf.constant([3, 10]), temperature=10.0, streamed=True)
+        survival = operator(scores, tf.repeat(k, scores.shape[1], axis=1), temperature=10.0, streamed=True)
         return survival.log_head - survival.log_tail
 
-    theoretical, numerical = tf.test.compute_gradient(log_odds, [scores], delta=1e-5)
-    np.testing.assert_allclose(theoretical[0], numerical[0], rtol=1e-6, atol=1e-8)
+    scores = tf.constant(np.repeat(lists, list_size, axis=1))  # once for each item whose odds are derived
+    with tf.GradientTape() as tape:
+        tape.watch(scores)
+        loss = tf.reduce_sum(units * log_odds(scores))
+    theoretical = tape.gradient(loss, scores)  # of each list, the odds' items by the scores' items
+    numerical = (log_odds(lists + step * units) - log_odds(lists - step * units)) / (2 * step)
+    np.testing.assert_allclose(theoretical, np.swapaxes(numerical, 1, 2), rtol=1e-6, atol=1e-8)
 
 
 @operators
-@pytest.mark.parametrize("temperature", [1e-2, 1.0, 1e4])
-@pytest.mark.parametrize("k", [0, 3, 40, 41])
-def test_extreme_scores_are_finite(operator, temperature, k):
+def test_extreme_scores_are_finite(operator):
     scores = np.linspace(-1e4, 1e4, 40, dtype=np.float32)
     scores[::3] = 1e4
-    for value in _with_gradient(operator, scores, k, temperature=temperature, streamed=True):
+    k, temperature = np.meshgrid([0, 3, 40, 41], np.float32([1e-2, 1.0, 1e4]))
+    scores = np.tile(scores, [*k.shape, 1])
+    for value in _with_gradient(operator, scores, tf.constant(k), temperature=temperature, streamed=True):
         assert np.isfinite(value).all()
 
 
