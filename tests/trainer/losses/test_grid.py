@@ -100,7 +100,7 @@ every_exact_loss = pytest.mark.parametrize("loss", EXACT.values(), ids=EXACT.key
 every_whole_loss = pytest.mark.parametrize(
     "loss", [pytest.param(EXACT[key], id=key) for key in EXACT if key != "lcron_single"]
 )
-"""Without LCRON's term of single stages, which is in the sum. That of the whole cascade is there: it takes capacities."""
+"""Without LCRON's term of single stages, which is in the sum. Its term of the cascade stays, for the capacities."""
 
 
 def _capacities(scores):
