@@ -10,11 +10,11 @@ import pytest
 
 CASES = [
     "lcron/uneven",
+    "lcron/one",
     "whole_catalogue/uneven",
-    "shared_negatives/one",
     "perturbed_top_k/uneven",
-    "fs_ranknet/uneven",
-    "lazy_adam/uneven",
+    "bce/uneven",
+    "fs_ranknet_lazy_adam/uneven",
 ]
 
 
