@@ -1,15 +1,20 @@
-"""One training step of a tiny cascade over one replica and over two, in a process of its own: `replicas.py OUT.npz`.
+"""Steps and runs of a tiny cascade over one replica and over two, in a process of its own: `replicas.py OUT.npz`.
 
-The optimisers are plain gradient descent at rate one, so what a step takes from a weight is its gradient.
+The optimisers are gradient descent at rate one with momentum: what the first step takes from a weight is its gradient,
+and a checkpoint has the momentum to keep. Most steps run operation by operation, which takes less time than to compile
+one; over two replicas TensorFlow can gather only in compiled ones.
 """
 
+import contextlib
 import dataclasses
+import functools
 import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+import trainer.fit
 from trainer.batches import RequestBatches
 from trainer.callbacks.best_epoch import BestEpoch
 from trainer.cascade_model import CascadeModel
@@ -45,6 +50,13 @@ def _without_retrieved(config, **loss):
     return dataclasses.replace(config, loss=dataclasses.replace(config.loss, catalogue=catalogue, **loss))
 
 
+def _without_in_batch(config, **loss):
+    catalogue = dataclasses.replace(config.loss.catalogue, in_batch_negatives=False)
+    return _without_retrieved(
+        dataclasses.replace(config, loss=dataclasses.replace(config.loss, catalogue=catalogue)), **loss
+    )
+
+
 WHOLE_CATALOGUE = dataclasses.replace(
     CONFIG,
     stages=(
@@ -58,19 +70,19 @@ WHOLE_CATALOGUE = dataclasses.replace(
 CONFIGS = {
     "whole_catalogue": WHOLE_CATALOGUE,
     "lcron": CONFIG,
-    "shared_negatives": _without_retrieved(CONFIG),
-    "perturbed_top_k": _without_retrieved(CONFIG, lcron=LcronConfig(operator="perturbed_top_k", temperature=1.0)),
-    "fs_ranknet": _without_retrieved(CONFIG, method="fs_ranknet"),
-    "lazy_adam": dataclasses.replace(_without_retrieved(CONFIG, method="bce"), optimizer="lazy_adam"),
+    "perturbed_top_k": _without_in_batch(CONFIG, lcron=LcronConfig(operator="perturbed_top_k", temperature=1.0)),
+    "bce": _without_in_batch(CONFIG, method="bce"),
+    "fs_ranknet_lazy_adam": dataclasses.replace(_without_retrieved(CONFIG, method="fs_ranknet"), optimizer="lazy_adam"),
 }
+COMPILED = ("lcron", "fs_ranknet_lazy_adam")  # over two replicas
 NUM_REQUESTS = {"uneven": 7, "one": 1}
 CASES = [
     "lcron/uneven",
+    "lcron/one",
     "whole_catalogue/uneven",
-    "shared_negatives/one",
     "perturbed_top_k/uneven",
-    "fs_ranknet/uneven",
-    "lazy_adam/uneven",
+    "bce/uneven",
+    "fs_ranknet_lazy_adam/uneven",
 ]
 
 
@@ -90,26 +102,36 @@ def requests(num_requests, seed=3):
     }
 
 
-def model(config, strategy, optimizer=tf.keras.optimizers.SGD):
+@functools.cache
+def untrained(config, strategy):
+    """A model, its compiled steps and its first values. Whatever runs over the same replicas shares them."""
     tf.keras.utils.set_random_seed(5)
     frequency = np.log(np.arange(1, NUM_ITEMS + 2) / np.arange(1, NUM_ITEMS + 2).sum())
     with strategy.scope():
         table = ItemTable([b"%d" % item for item in range(NUM_ITEMS)], np.zeros([NUM_ITEMS + 1, 0]), ())
-        built = CascadeModel(config, FEATURES, (), table, frequency)
-        built(empty_batch(FEATURES, ()))
-        built.compile(optimizer(1.0 if optimizer is tf.keras.optimizers.SGD else 0.01), tf.keras.optimizers.SGD(1.0))
-        built.prepare_training()
-    return built
+        model = CascadeModel(config, FEATURES, (), table, frequency)
+        model(empty_batch(FEATURES, ()))
+        model.compile(*(tf.keras.optimizers.SGD(1.0, momentum=0.9) for _ in range(2)))
+        model.prepare_training()
+    steps = Steps(model, RequestBatches(requests(1), 1).element_spec)
+    return model, steps, [variable.numpy() for variable in model.training_variables]
+
+
+def model_and_steps(config, strategy):
+    """With the same values each time."""
+    model, steps, values = untrained(config, strategy)
+    for variable, value in zip(model.training_variables, values, strict=True):
+        variable.assign(value)
+    return model, steps
 
 
 def step(config, strategy, num_requests):
     """Returns metrics and norms by name, and the gradients by number."""
-    batches = RequestBatches(requests(num_requests), num_requests)
-    built = model(config, strategy)
-    variables = [variable for tower in built.stages for variable in tower.trainable_variables]
-    variables += built.cascade_loss.trainable_variables
+    model, steps = model_and_steps(config, strategy)
+    variables = [variable for tower in model.stages for variable in tower.trainable_variables]
+    variables += model.cascade_loss.trainable_variables
     before = [variable.numpy() for variable in variables]
-    logs = Steps(built, batches.element_spec).train(next(iter(batches.epoch())))
+    logs = steps.train(next(iter(RequestBatches(requests(num_requests), num_requests).epoch())))
     results = {name: value.numpy() for name, value in logs.items()}
     gradients = zip(before, variables, strict=True)
     return results | {f"gradient_{n}": old - new.numpy() for n, (old, new) in enumerate(gradients)}
@@ -133,26 +155,33 @@ class KillAfter(tf.keras.callbacks.Callback):
 def run(config, strategy, folder=None, num_steps=None):
     """Trains two epochs, the second batch of each smaller; killed after some steps and called again, if asked."""
     callbacks = [] if num_steps is None else [KillAfter(num_steps)]
-    built = model(config, strategy, tf.keras.optimizers.Adam)
+    model, steps = model_and_steps(config, strategy)
     batches = RequestBatches(requests(13), config.batch_size, shuffle_seed=1)
     evaluation = RequestBatches(requests(5, seed=4), config.batch_size)
     store = None if folder is None else CheckpointStore(folder, 2)
     best = BestEpoch("val_end_to_end_recall")
+    trainer.fit.Steps = lambda *_: steps
     try:
-        state = fit(built, batches, evaluation, best=best, callbacks=callbacks, store=store)
+        state = fit(model, batches, evaluation, best=best, callbacks=callbacks, store=store)
     except Killed:
         return run(config, strategy, folder)
-    of_metrics = {variable.ref() for metric in built.metrics for variable in metric.variables}
+    of_metrics = {variable.ref() for metric in model.metrics for variable in metric.variables}
     results = {
         f"{'metric' if variable.ref() in of_metrics else 'variable'}_{n}": variable.numpy()
-        for n, variable in enumerate(built.training_variables)
+        for n, variable in enumerate(model.training_variables)
     }
     return results | {f"validation_{name}": value for name, value in state.epochs[-1].validation.items()}
 
 
+@contextlib.contextmanager
+def operation_by_operation():
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def main(path, folder):
-    config = dataclasses.replace(CONFIG, distribution="mirrored", num_devices=2)
-    two = open_strategy(config)
+    two = open_strategy(dataclasses.replace(CONFIG, distribution="mirrored", num_devices=2))
     one = tf.distribute.MirroredStrategy(["CPU:0"])
     none = tf.distribute.get_strategy()
     results = {"num_replicas": two.num_replicas_in_sync}
@@ -160,14 +189,16 @@ def main(path, folder):
         name, size = case.split("/")
         plain = CONFIGS[name]
         spread = dataclasses.replace(plain, distribution="mirrored")
-        one_replica = (spread, one) if name == "lcron" else (plain, none)
-        for which, (config, strategy) in {"one": one_replica, "two": (spread, two)}.items():
-            tf.config.run_functions_eagerly(strategy is none)  # takes less time than to trace one step
-            values = step(config, strategy, NUM_REQUESTS[size])
-            tf.config.run_functions_eagerly(False)
+        with operation_by_operation():
+            of_one = step(*((spread, one) if name == "lcron" else (plain, none)), NUM_REQUESTS[size])
+        with contextlib.nullcontext() if name in COMPILED else operation_by_operation():
+            of_two = step(spread, two, NUM_REQUESTS[size])
+        for which, values in {"one": of_one, "two": of_two}.items():
             results |= {f"{case}/{which}/{key}": value for key, value in values.items()}
     spread = dataclasses.replace(CONFIG, distribution="mirrored")
-    runs = {"one": run(spread, one), "two": run(spread, two), "killed": run(spread, two, folder, 3)}
+    with operation_by_operation():
+        runs = {"one": run(spread, one)}
+    runs |= {"two": run(spread, two), "killed": run(spread, two, folder, 3)}
     results |= {f"run/{which}/{key}": value for which, values in runs.items() for key, value in values.items()}
     np.savez(path, **results)
 

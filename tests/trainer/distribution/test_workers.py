@@ -2,23 +2,21 @@
 
 import dataclasses
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from patience import PATIENCE_S
+from new_process import NewProcess
 
-from trainer.candidate import load_model, read_manifest
+from trainer.candidate import load_model
 from trainer.checkpoints.config import CheckpointConfig
 from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import from_json, to_json
 from trainer.distribution.strategy import open_strategy
 from trainer.losses.config import CatalogueLossConfig, LossConfig
-from trainer.training import train
+from trainer.train_model import train_model
+from trainer.training_data import read_training_data
 from trainer.training_record import TrainingRecord
 
 CONFIG = TrainerConfig(
@@ -42,7 +40,7 @@ def workers(transformed_data, tmp_path_factory):
     """Folder of both workers' files, and what each tells of its run."""
     folder = tmp_path_factory.mktemp("workers")
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(2)]
-    processes, environments = [], []
+    script, processes = Path(__file__).with_name("worker.py"), []
     for index in range(2):
         arguments = {
             **transformed_data.training_arguments(),
@@ -52,16 +50,12 @@ def workers(transformed_data, tmp_path_factory):
         }
         (folder / f"{index}.json").write_text(json.dumps(arguments))
         cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        environments.append({"TF_CPP_MIN_LOG_LEVEL": "3", "TF_CONFIG": json.dumps(cluster)})
-    script = Path(__file__).with_name("worker.py")
-    for index, environment in enumerate(environments):
-        command = [sys.executable, str(script), str(folder / f"{index}.json"), str(folder / f"record_{index}.json")]
-        environment = {**os.environ, **environment, "PYTHONPATH": str(script.parents[3])}
-        with open(folder / f"log_{index}", "w") as log:
-            processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
+        paths = [str(folder / f"{index}.json"), str(folder / f"record_{index}.json")]
+        environment = {"TF_CONFIG": json.dumps(cluster)}
+        processes.append(NewProcess(script, paths, folder / f"log_{index}", environment))
     try:
         for index, process in enumerate(processes):
-            assert process.wait(PATIENCE_S) == 0, (folder / f"log_{index}").read_text()[-3000:]
+            assert process.wait() == 0, (folder / f"log_{index}").read_text()[-3000:]
     finally:
         for process in processes:
             process.kill()
@@ -70,20 +64,19 @@ def workers(transformed_data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def alone(transformed_data, tmp_path_factory):
-    """Candidate release of one process that is not interrupted, with the draws of any number of replicas."""
-    folder = tmp_path_factory.mktemp("alone")
-    config = dataclasses.replace(CONFIG, distribution="mirrored")
-    folders = {name: str(folder / name) for name in NAMES}
-    train(config, transformed_data.features, **transformed_data.training_arguments(), **folders)
-    return folders["output_dir"]
+def alone(transformed_data):
+    """What comes of a run of one process that is not interrupted, with the draws of any number of replicas."""
+    data = read_training_data(
+        transformed_data.features, **transformed_data.training_arguments(), report=lambda line: None
+    )
+    return train_model(dataclasses.replace(CONFIG, distribution="mirrored"), data, report=lambda line: None)
 
 
 def test_two_workers_end_with_the_weights_of_one(workers, alone):
     folder, _ = workers
     weights, expected = (
-        [weight for stage in load_model(candidate).stages for weight in stage.get_weights()]
-        for candidate in (str(folder / "0" / "output_dir"), alone)
+        [weight for stage in model.stages for weight in stage.get_weights()]
+        for model in (load_model(str(folder / "0" / "output_dir")), alone.model)
     )
     assert len(weights) == len(expected)
     for value, other in zip(weights, expected, strict=True):
@@ -93,9 +86,8 @@ def test_two_workers_end_with_the_weights_of_one(workers, alone):
 
 def test_workers_measure_the_same(workers, alone):
     _, ((chief, _), (other, _)) = workers
-    expected = read_manifest(alone).record
     assert [epoch.epoch for epoch in chief.epochs] == [1, 2]
-    for mine, theirs, epoch in zip(chief.epochs, other.epochs, expected.epochs, strict=True):
+    for mine, theirs, epoch in zip(chief.epochs, other.epochs, alone.state.epochs, strict=True):
         assert mine.validation == theirs.validation
         assert mine.train == theirs.train
         assert mine.validation == pytest.approx(epoch.validation, rel=1e-4)
