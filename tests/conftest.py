@@ -65,6 +65,10 @@ CONFIG = TrainerConfig(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)  # the longest file first, beside all others
+
+
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()  # modules and tests stay: to search them for garbage again and again is a tenth of all processor time
