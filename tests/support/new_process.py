@@ -39,7 +39,7 @@ class NewProcess:
 
 
 def _run(script: Path, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT, 0o600)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
     os.environ |= environment

@@ -57,7 +57,23 @@ def requests(topic):
     }
 
 
-def _model(topic, requests, config=CONFIG, *, knows_frequency=True, run_eagerly=False):
+_built = {}
+
+
+def _model(topic, requests, config=CONFIG, *, knows_frequency=True, run_eagerly=True):
+    """A model with the same values each time. Tests of a configuration share it; two at a time have to differ in it."""
+    key = config, knows_frequency, run_eagerly
+    if key not in _built:
+        model = _new_model(topic, requests, config, knows_frequency=knows_frequency, run_eagerly=run_eagerly)
+        _built[key] = model, [variable.numpy() for variable in model.training_variables]
+    model, values = _built[key]
+    for variable, value in zip(model.training_variables, values, strict=True):
+        variable.assign(value)
+    return model
+
+
+def _new_model(topic, requests, config=CONFIG, *, knows_frequency=True, run_eagerly=True):
+    """Runs operation by operation, which takes less time than to trace a step, unless there are many to take."""
     tf.keras.utils.set_random_seed(5)
     table = ItemTable(
         [b"%d" % item for item in range(NUM_ITEMS)],
@@ -84,7 +100,7 @@ def _batches(requests, batch_size=32):
 
 
 def test_training_raises_end_to_end_recall_and_lowers_every_loss(topic, requests):
-    model = _model(topic, requests)
+    model = _model(topic, requests, run_eagerly=False)
     before = model.evaluate(_batches(requests), return_dict=True, verbose=0)
     history = model.fit(_batches(requests), epochs=8, verbose=0).history
     after = model.evaluate(_batches(requests), return_dict=True, verbose=0)
@@ -119,7 +135,7 @@ def test_a_step_tells_the_norms_of_its_gradients(topic, requests, optimizer):
 
 
 def test_losses_add_up(topic, requests):
-    model = _model(topic, requests, _catalogue(weight=0.25), run_eagerly=True)
+    model = _model(topic, requests, _catalogue(weight=0.25))
     model.cascade_loss.log_variances.assign([0.5, 0.0, -0.5])
     logs = model.evaluate(_batches(requests, NUM_REQUESTS), return_dict=True, verbose=0)
     expected = logs["end_to_end_loss"]
@@ -165,9 +181,10 @@ def test_other_methods_train(topic, requests, method):
     stages = (*STAGES[:2], dataclasses.replace(STAGES[2], list_capacity=3))
     loss = LossConfig(method=method, catalogue=CatalogueLossConfig(weight=0.0))
     model = _model(topic, requests, dataclasses.replace(CONFIG, stages=stages, loss=loss))
-    before = model.evaluate(_batches(requests), return_dict=True, verbose=0)
-    model.fit(_batches(requests), epochs=3, verbose=0)
-    after = model.evaluate(_batches(requests), return_dict=True, verbose=0)
+    everything = _batches(requests, NUM_REQUESTS)
+    before = model.evaluate(everything, return_dict=True, verbose=0)
+    model.fit(everything, epochs=4, verbose=0)
+    after = model.evaluate(everything, return_dict=True, verbose=0)
     assert after["total_loss"] < before["total_loss"]
     assert after["end_to_end_recall"] > before["end_to_end_recall"]
     assert len(model.cascade_loss.trainable_variables) == (method == "arf_v2")
@@ -200,7 +217,7 @@ def test_scores_looked_up_in_those_of_the_whole_catalogue_are_the_towers(topic, 
     """Stages that add to each other, trained on all items: what the losses see is what the model scores."""
     stages = (STAGES[0], *(dataclasses.replace(stage, adds_to_previous=True) for stage in STAGES[1:]))
     config = dataclasses.replace(_catalogue(num_sampled_negatives=None), stages=stages)
-    model = _model(topic, requests, config, run_eagerly=True)
+    model = _model(topic, requests, config)
     batch = next(iter(_batches(requests)))
     model.evaluate(_batches(requests, 32).take(1), verbose=0)
     scores = model.score(batch)
@@ -253,7 +270,7 @@ def test_checkpoint_restores_scores_and_training_state(topic, requests, tmp_path
     batch = next(iter(_batches(requests)))
     model.train_step(batch)
     model.save_weights(str(tmp_path / "weights"))
-    restored = _model(np.zeros_like(topic), requests)
+    restored = _new_model(np.zeros_like(topic), requests)
     restored.load_weights(str(tmp_path / "weights"))
     for expected, scores in zip(model.score(batch), restored.score(batch), strict=True):
         np.testing.assert_array_equal(scores, expected)
@@ -262,7 +279,7 @@ def test_checkpoint_restores_scores_and_training_state(topic, requests, tmp_path
 
 def test_same_seed_same_model(topic, requests):
     batch = next(iter(_batches(requests)))
-    first, second = _model(topic, requests), _model(topic, requests)
+    first, second = _new_model(topic, requests), _new_model(topic, requests)
     for model in (first, second):
         model.train_step(batch)
     for scores, expected in zip(first.score(batch), second.score(batch), strict=True):

@@ -5,11 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from trainer.candidate import load_model, read_manifest
 from trainer.training import train
-
-HALVES = ["bfloat16", "float16"]
 
 
 @pytest.mark.parametrize("towers", [("two_tower", "din"), ("dssm", "mlp"), ("dssm", "dcn")])
@@ -25,20 +24,26 @@ def test_towers_compute_in_half_precision_and_score_in_float32(tiny, towers):
         assert np.any(scores.numpy() != expected.numpy())
 
 
-@pytest.mark.parametrize("precision", HALVES)
-def test_training_ends_near_that_in_float32(tiny, precision):
-    ends = {}
-    for each in ("float32", precision):
-        model = tiny.model(dataclasses.replace(tiny.config, precision=each))
-        step = tf.function(model.train_step, autograph=False)
-        losses = []
-        for _ in range(12):
-            model.reset_metrics()
-            losses.append(float(step(tiny.batch(32))["total_loss"]))
-        assert losses[-1] < losses[0] - 0.1
-        assert int(model.bad_step) == -1
-        ends[each] = losses[-1]
-    assert ends[precision] == pytest.approx(ends["float32"], rel=0.02)
+def _last_loss(tiny, precision):
+    model = tiny.model(dataclasses.replace(tiny.config, precision=precision))
+    step = tf.function(model.train_step, autograph=False)
+    losses = []
+    for _ in range(12):
+        model.reset_metrics()
+        losses.append(float(step(tiny.batch(32))["total_loss"]))
+    assert losses[-1] < losses[0] - 0.1
+    assert int(model.bad_step) == -1
+    return losses[-1]
+
+
+@pytest.fixture(scope="module")
+def last_loss_in_float32(tiny):
+    return _last_loss(tiny, "float32")
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_training_ends_near_that_in_float32(tiny, last_loss_in_float32, precision):
+    assert _last_loss(tiny, precision) == pytest.approx(last_loss_in_float32, rel=0.02)
 
 
 def _loss_scale(model):
@@ -83,10 +88,10 @@ def test_what_is_released_computes_in_float32(transformed_data, candidate_dir, t
     assert {stage.compute_dtype for stage in load_model(folders["output_dir"]).stages} == {"float32"}
     half = {tf.bfloat16.as_datatype_enum, tf.float16.as_datatype_enum}
     for name in ("retrieval", "ranking", "cascade"):
-        model = tf.saved_model.load(str(tmp_path / "release" / "models" / name))
-        graphs = [signature.graph.as_graph_def() for signature in model.signatures.values()]
-        nodes = [node for graph in graphs for part in (graph, *graph.library.function) for node in _nodes(part)]
-        assert nodes
+        path = tmp_path / "release" / "models" / name / "saved_model.pb"
+        graph = saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs[0].graph_def
+        nodes = [node for part in (graph, *graph.library.function) for node in _nodes(part)]
+        assert len(nodes) > 100
         assert not {attribute.type for node in nodes for attribute in node.attr.values()} & half
 
 

@@ -11,48 +11,53 @@ from trainer.callbacks.finite_loss import DivergedError
 from trainer.candidate import read_manifest
 from trainer.input import example_batches
 from trainer.losses.config import CatalogueLossConfig, LossConfig, RankingConfig
-from trainer.train_model import item_log_frequency
+from trainer.train_model import item_log_frequency, train_model
 from trainer.training import train
+from trainer.training_data import read_training_data
+
+RATE = 1e-9
 
 
 @pytest.fixture(scope="module")
-def second_run(candidate_dir, transformed_data, tmp_path_factory):
-    """The training run of `candidate_dir` once more; folder, record and lines."""
+def finished(candidate_dir, transformed_data, tmp_path_factory):
+    """A run that starts from `candidate_dir` and learns next to nothing; folder, record and lines."""
     manifest = read_manifest(str(candidate_dir))
-    folder = tmp_path_factory.mktemp("second")
+    folder = tmp_path_factory.mktemp("finished")
     lines: list[str] = []
     record = train(
-        manifest.config,
+        dataclasses.replace(manifest.config, learning_rate=RATE),
         manifest.features,
         output_dir=str(folder / "release"),
         log_dir=str(folder / "logs"),
         packed_dir=str(folder / "packed"),
+        warm_start_dir=str(candidate_dir / "models" / "cascade"),
         report=lines.append,
         **transformed_data.training_arguments(),
     )
     return folder, record, lines
 
 
-def test_the_same_seed_gives_the_same_run(second_run, candidate_dir):
-    _, record, _ = second_run
-    first = read_manifest(str(candidate_dir)).record
-    for once, again in zip(first.epochs, record.epochs, strict=True):
+def test_the_same_seed_gives_the_same_run(candidate_dir, transformed_data):
+    manifest = read_manifest(str(candidate_dir))
+    data = read_training_data(manifest.features, **transformed_data.training_arguments(), report=lambda line: None)
+    epochs = train_model(manifest.config, data, report=lambda line: None).state.epochs
+    for once, again in zip(manifest.record.epochs, epochs, strict=True):
         assert again.train == pytest.approx(once.train, rel=1e-5)
         assert again.validation == pytest.approx(once.validation, rel=1e-5)
+    assert epochs[1].train["total_loss"] < epochs[0].train["total_loss"]
 
 
-def test_record(second_run):
-    _, record, _ = second_run
+def test_record(finished):
+    _, record, _ = finished
     assert (record.num_train_requests, record.num_eval_requests, record.num_items) == (80, 20, 60)
     assert [epoch.epoch for epoch in record.epochs] == [1, 2]
     recalls = [epoch.validation["end_to_end_recall"] for epoch in record.epochs]
     assert record.best_epoch == 1 + int(np.argmax(recalls))
-    assert record.epochs[1].train["total_loss"] < record.epochs[0].train["total_loss"]
 
 
-def test_lines_tell_what_happens(second_run, transformed_data):
+def test_lines_tell_what_happens(finished, transformed_data):
     requests = transformed_data.train_requests + transformed_data.eval_requests
-    folder, record, lines = second_run
+    folder, record, lines = finished
     text = "\n".join(lines)
     assert [line.partition(" in ")[0] for line in lines[:2]] == [
         "packed 80 training requests",
@@ -72,8 +77,8 @@ def test_lines_tell_what_happens(second_run, transformed_data):
     assert lines[-1] == f"wrote {folder / 'release'}"
 
 
-def test_tensorboard_has_the_views_of_the_run(second_run):
-    folder, record, _ = second_run
+def test_tensorboard_has_the_views_of_the_run(finished):
+    folder, record, _ = finished
     train_values, validation_values = (scalars(folder / "logs" / split) for split in ("train", "validation"))
     assert [step for step, _ in validation_values["recall/end_to_end"]] == [5, 10]
     assert validation_values["recall/end_to_end"][-1][1] == pytest.approx(
@@ -83,15 +88,15 @@ def test_tensorboard_has_the_views_of_the_run(second_run):
     assert {tag.partition("/")[0] for tag in train_values} == groups
     rates = [rate for _, rate in train_values["learning_rate"]]
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == pytest.approx(1e-2 / 10, rel=1e-3)  # that of the last of ten steps on the way to zero
+    assert rates[-1] == pytest.approx(RATE / 10, rel=1e-3)  # that of the last of ten steps on the way to zero
     assert scalars(folder / "logs")["final/epoch"] == [(0, record.best_epoch)]
     header, *items = (folder / "logs" / "item_metadata.tsv").read_text().splitlines()
     assert header == "item_id\tground_truth_share\tcategory\tduration_ms\tauthor_id"
     assert {item.split("\t")[2] for item in items} == {f"category_{number}" for number in range(4)} | {"(other)"}
 
 
-def test_release_is_complete(second_run):
-    folder, _, _ = second_run
+def test_release_is_complete(finished):
+    folder, _, _ = finished
     assert sorted(path.name for path in folder.iterdir()) == ["logs", "packed", "release"]
     assert sorted(path.name for path in (folder / "release" / "models").iterdir()) == [
         "cascade",
@@ -105,19 +110,9 @@ def test_release_is_complete(second_run):
     ]
 
 
-def test_a_run_starts_from_an_earlier_release(transformed_data, candidate_dir, tmp_path):
+def test_a_run_starts_from_an_earlier_release(finished, candidate_dir):
+    folder, record, lines = finished
     manifest = read_manifest(str(candidate_dir))
-    config = dataclasses.replace(manifest.config, epochs=1, learning_rate=1e-9)
-    lines: list[str] = []
-    record = train(
-        config,
-        manifest.features,
-        output_dir=str(tmp_path / "release"),
-        log_dir=str(tmp_path / "logs"),
-        warm_start_dir=str(candidate_dir / "models" / "cascade"),
-        report=lines.append,
-        **transformed_data.training_arguments(),
-    )
     before = manifest.record.epochs[manifest.record.best_epoch - 1].validation
     assert record.epochs[0].validation["retrieval_loss"] == pytest.approx(before["retrieval_loss"], rel=1e-4)
     assert record.epochs[0].validation["end_to_end_recall"] == before["end_to_end_recall"]
@@ -126,7 +121,7 @@ def test_a_run_starts_from_an_earlier_release(transformed_data, candidate_dir, t
     assert counts["retrieval/item/category"] == (4, 0, 0)
     assert record.warm_start.initialized == ()
     assert str(record.warm_start) in lines
-    assert read_manifest(str(tmp_path / "release")).record == record
+    assert read_manifest(str(folder / "release")).record == record
 
 
 def test_a_run_that_diverges_names_the_requests_of_the_step(transformed_data, candidate_dir, tmp_path):

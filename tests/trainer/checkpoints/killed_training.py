@@ -1,11 +1,11 @@
 """Trains in processes that are killed by `kill -9`, one after the other, until one comes through.
 
-python killed_training.py ARGUMENTS NUM_KILLS SEED
+python killed_training.py ARGUMENTS OUTCOME NUM_KILLS SEED
 
 ARGUMENTS is a JSON file of what `train` takes, `config` and `features` as JSON texts, and `num_steps`, of the whole
 run. Children are forked, so that TensorFlow is imported once. Each kills itself, whatever the machine's speed: while it
 writes the checkpoint of a random step, at some moment after it wrote that, or when it goes on from the one before it.
-Prints a JSON object: the newest checkpoint at each death, and how many deaths left a half-written one.
+OUTCOME gets a JSON object: the newest checkpoint at each death, and how many deaths left a half-written one.
 """
 
 import json
@@ -26,7 +26,7 @@ from trainer.training import train
 Report = Callable[[str], None]
 
 
-def main(arguments: dict, num_kills: int, seed: int) -> None:
+def main(arguments: dict, num_kills: int, seed: int) -> dict:
     source = random.Random(seed)
     config = from_json(TrainerConfig, arguments.pop("config"))
     features = from_json(FeatureSpec, arguments.pop("features"))
@@ -45,7 +45,7 @@ def main(arguments: dict, num_kills: int, seed: int) -> None:
         killed_at.append(newest_step(folder))
         num_half_written += len(list(folder.glob("*/.step-*.tmp")))
     train(config, features, **arguments)
-    print(json.dumps({"killed_at": killed_at, "num_half_written": num_half_written}))
+    return {"killed_at": killed_at, "num_half_written": num_half_written}
 
 
 def while_it_writes(target: int, source: random.Random) -> Report:
@@ -107,4 +107,5 @@ def newest_step(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    main(json.loads(Path(sys.argv[1]).read_text()), int(sys.argv[2]), int(sys.argv[3]))
+    outcome = main(json.loads(Path(sys.argv[1]).read_text()), int(sys.argv[3]), int(sys.argv[4]))
+    Path(sys.argv[2]).write_text(json.dumps(outcome))

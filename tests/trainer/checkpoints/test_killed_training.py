@@ -5,19 +5,18 @@ twenty times.
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from new_process import NewProcess
 
 from trainer.candidate import load_model, read_manifest
 from trainer.checkpoints.config import CheckpointConfig
 from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import to_json
 from trainer.losses.config import CatalogueLossConfig, LossConfig
-from trainer.training import train
+from trainer.train_model import train_model
+from trainer.training_data import read_training_data
 
 NUM_STEPS_OF_EPOCH = 5
 CONFIG = TrainerConfig(
@@ -36,11 +35,12 @@ CONFIG = TrainerConfig(
 
 
 @pytest.fixture(scope="module")
-def whole(transformed_data, tmp_path_factory):
-    """Release of a run that nobody disturbed."""
-    folders = _folders(tmp_path_factory.mktemp("whole"))
-    train(CONFIG, transformed_data.features, **transformed_data.training_arguments(), **folders)
-    return folders["output_dir"]
+def whole(transformed_data):
+    """What comes of a run that nobody disturbed."""
+    data = read_training_data(
+        transformed_data.features, **transformed_data.training_arguments(), report=lambda line: None
+    )
+    return train_model(CONFIG, data, report=lambda line: None)
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +59,12 @@ def killed(transformed_data, tmp_path_factory, num_kills):
         "features": to_json(transformed_data.features),
         "num_steps": CONFIG.epochs * NUM_STEPS_OF_EPOCH,
     }
-    (folder / "arguments.json").write_text(json.dumps(arguments))
-    script = Path(__file__).with_name("killed_training.py")
-    command = [sys.executable, str(script), str(folder / "arguments.json"), str(num_kills), "7"]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(script.parents[3])}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return _folders(folder), json.loads(done.stdout)
+    paths = [folder / "arguments.json", folder / "outcome.json"]
+    paths[0].write_text(json.dumps(arguments))
+    script, log = Path(__file__).with_name("killed_training.py"), folder / "printed"
+    process = NewProcess(script, [*map(str, paths), str(num_kills), "7"], log)
+    assert process.wait() == 0, log.read_text()
+    return _folders(folder), json.loads(paths[1].read_text())
 
 
 def _folders(folder: Path) -> dict[str, str]:
@@ -79,16 +78,18 @@ def test_children_died_and_left_half_written_checkpoints(killed, num_kills):
 
 
 def test_weights_are_equal_bit_for_bit(whole, killed):
-    weights, others = (load_model(folder).get_weights() for folder in (whole, killed[0]["output_dir"]))
+    model = load_model(killed[0]["output_dir"])
+    model.compile()  # then it has the variables that a model has in training
+    weights, others = whole.model.get_weights(), model.get_weights()
     assert [other.tobytes() for other in others] == [weight.tobytes() for weight in weights]
 
 
 def test_records_are_equal_but_for_the_time(whole, killed):
-    record, other = (read_manifest(folder).record for folder in (whole, killed[0]["output_dir"]))
-    epochs, others = ([(e.epoch, e.train, e.validation) for e in found.epochs] for found in (record, other))
+    other = read_manifest(killed[0]["output_dir"]).record
+    epochs, others = ([(e.epoch, e.train, e.validation) for e in found] for found in (whole.state.epochs, other.epochs))
     assert len(epochs) == CONFIG.epochs
     assert others == epochs
-    assert other.best_epoch == record.best_epoch
+    assert other.best_epoch == whole.best_epoch
 
 
 def test_a_run_that_is_over_leaves_no_checkpoints(killed):

@@ -1,12 +1,10 @@
 import dataclasses
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from new_process import NewProcess
 
 from trainer.config_json import to_json
 from trainer.tuning.config import Choice, Float, TuningConfig
@@ -82,12 +80,9 @@ def test_a_killed_search_keeps_its_trials_and_goes_on(searched, transformed_data
         **transformed_data.training_arguments(),
     }
     (tmp_path / "arguments.json").write_text(json.dumps(arguments))
-    script = Path(__file__).with_name("killed_tuning.py")
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(script.parents[3])}
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "arguments.json")], capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    script, log = Path(__file__).with_name("killed_tuning.py"), tmp_path / "log"
+    process = NewProcess(script, [str(tmp_path / "arguments.json")], log)
+    assert process.wait() == -signal.SIGKILL, log.read_text()
     assert len(list(tmp_path.glob("state/*/trial_*/trial.json"))) == 1
 
     lines: list[str] = []
