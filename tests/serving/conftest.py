@@ -46,7 +46,7 @@ def save(
     for name, variable in variables.items():
         setattr(module, name, variable)
     concrete = {
-        name: tf.function(function).get_concrete_function(
+        name: tf.function(function, autograph=False).get_concrete_function(
             **{k: tf.TensorSpec(s.shape, s.dtype, k) for k, s in specs.items()}
         )
         for name, (function, specs) in functions.items()

@@ -33,7 +33,10 @@ class RequestInputs(tf.Module):
         self._features = features
         transform_output = tft.TFTransformOutput(transform_dir)
         self._transform_spec = transform_output.raw_feature_spec()
-        self._transform = transform_output.transform_features_layer()
+        layer = transform_output.transform_features_layer()
+        # Its tables, not the layer: `tf.saved_model.save` would trace a Keras layer anew for every model.
+        self._tables = list(tf.train.TrackableView(layer).children(layer).values())
+        self._transform = lambda inputs: layer.call(inputs)
         history = {name: tf.RaggedTensorSpec([None, None], dtype) for name, dtype in self._history_dtypes().items()}
         # One trace for all signatures.
         self._encoded = tf.function(self._encode, [self._scalar_specs(), history], autograph=False)

@@ -135,6 +135,7 @@ def test_a_client_filters_and_says_how_many_leaves(released, transformed_data, t
                     client.recommend("u1", filters={"tag": ["x"]})
 
 
+@pytest.mark.parametrize("released", ["ivf"], indirect=True)  # the client does not see the kind of the index
 def test_a_filter_that_a_later_release_lacks_is_an_error(released, candidate_dir, transformed_data, tmp_path):
     """The client learned what the release before took, which would answer as if nothing were filtered."""
     stages = (Stage("retrieval", 20), Stage("ranking", 10))
