@@ -3,7 +3,7 @@
 Follows: the two-stage set-up of LCRON (arXiv 2503.09492) on the simulator's logs in the RecFlow layout.
 
 Expect: end-to-end recall@50 of 0.51 to 0.52 on the test day, where popularity has 0.19 and the best possible is 0.86.
-Hardware and time: 453 s of processor time, 7 minutes on two cores of an AMD EPYC with AVX2.
+Hardware and time: 365 s of processor time, 5 minutes on two cores of an AMD EPYC with AVX2.
 
     make demo
 """

@@ -89,9 +89,9 @@ def _stage_signatures(
 
 
 def _stage_scores(model: CascadeModel, index: RetrievalIndex) -> list[Score]:
-    scores: list[Score] = [index.score]
+    scores: list[Score] = [_traced_once(index.score)]
     for stage in model.stages[1:]:
-        scores.append(_stage_score(stage, scores[-1]))
+        scores.append(_traced_once(_stage_score(stage, scores[-1])))
     return scores
 
 
@@ -102,7 +102,12 @@ def _stage_score(stage: Tower, previous: Score) -> Score:
         previous_scores = previous(batch, row) if stage.adds_to_previous else None
         return stage.score_after(stage.encode_request(batch), row, previous_scores)
 
-    return tf.function(score, autograph=False)  # traced once for all signatures that score
+    return score
+
+
+def _traced_once(score: Score) -> Score:
+    """All signatures that score call one function."""
+    return tf.function(score, autograph=False)
 
 
 def _cascade(retrieve: Find, scores: list[Score], capacities: list[int]) -> Find:

@@ -36,7 +36,7 @@ class RequestInputs(tf.Module):
         layer = transform_output.transform_features_layer()
         # Its tables, not the layer: `tf.saved_model.save` would trace a Keras layer anew for every model.
         self._tables = list(tf.train.TrackableView(layer).children(layer).values())
-        self._transform = lambda inputs: layer.call(inputs)
+        self._transform = layer.call
         history = {name: tf.RaggedTensorSpec([None, None], dtype) for name, dtype in self._history_dtypes().items()}
         # One trace for all signatures.
         self._encoded = tf.function(self._encode, [self._scalar_specs(), history], autograph=False)

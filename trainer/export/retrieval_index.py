@@ -48,7 +48,6 @@ class RetrievalIndex:
         )
         self._search = build_search(self.config, self._item_vectors, self.filters)
         self._find = tf.function(self._search_for, autograph=False)  # traced once for all signatures that search
-        self._score = tf.function(self._score_rows, autograph=False)
 
     def find(self, batch: Batch, query: SearchQuery) -> tuple[tf.Tensor, tf.Tensor]:
         """The allowed items of highest score, as far as the index finds them.
@@ -64,7 +63,7 @@ class RetrievalIndex:
 
     def score(self, batch: Batch, row: tf.Tensor) -> tf.Tensor:
         """Scores of catalogue rows int32 `[B, N]`, float `[B, N]`."""
-        return self._score(batch, row)
+        return self._search.score(self._stage.user_vectors(batch), row)
 
     def recall(self, batch: Batch) -> dict[str, float]:
         """Returns the shares of the exact answer that are found, as `index_recall` does.
@@ -77,6 +76,3 @@ class RetrievalIndex:
 
     def _search_for(self, batch: Batch, query: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         return self._search.search(self._stage.user_vectors(batch), SearchQuery(**query))
-
-    def _score_rows(self, batch: Batch, row: tf.Tensor) -> tf.Tensor:
-        return self._search.score(self._stage.user_vectors(batch), row)
