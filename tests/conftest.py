@@ -9,7 +9,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,9 @@ from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import to_json
 from trainer.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
 from trainer.losses.config import CatalogueLossConfig, LossConfig
+
+if TYPE_CHECKING:
+    from trainer.training_data import TrainingData
 
 gc.set_threshold(50_000, 20, 50)  # imports and traces of TensorFlow make millions of objects and hardly any garbage
 
@@ -98,6 +101,12 @@ class TransformedData:
         """What `train` takes of it."""
         names = ["request_transform_dir", "catalogue_transform_dir", "catalogue_files", "train_files", "eval_files"]
         return {name: getattr(self, name) for name in names}
+
+    def training_data(self) -> "TrainingData":
+        """What `train_model` takes of it."""
+        from trainer.training_data import read_training_data
+
+        return read_training_data(self.features, **self.training_arguments(), report=lambda line: None)
 
 
 @pytest.fixture(scope="session")

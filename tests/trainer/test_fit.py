@@ -81,27 +81,19 @@ def requests(num_requests=8 * NUM_STEPS - 3):
 
 @functools.cache
 def untrained(config=CONFIG):
-    """A model and its first values. Runs of a configuration share the model, which is traced only once."""
+    """A model, its compiled steps and its first values. Runs of a configuration share them."""
     table = ItemTable([b"%d" % item for item in range(NUM_ITEMS)], np.zeros([NUM_ITEMS + 1, 0]), ())
     model = CascadeModel(config, FEATURES, (), table, precision=config.precision)
     model(empty_batch(FEATURES, ()))
     model.compile()
     model.prepare_training()
-    return model, [variable.numpy() for variable in model.training_variables]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def shared_steps():
-    """Runs share the compiled steps of their model too."""
-    steps = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trainer.fit.Steps", lambda model, spec: steps.setdefault(id(model), Steps(model, spec)))
-        yield
+    steps = Steps(model, RequestBatches(requests(), config.batch_size).element_spec)
+    return model, steps, [variable.numpy() for variable in model.training_variables]
 
 
 def run(folder=None, *callbacks, config=CONFIG, data=None, patience=None, interval_steps=1, lines=None):
     """Trains; returns what every variable is at the end, and the run's state."""
-    model, values = untrained(config)
+    model, steps, values = untrained(config)
     for variable, value in zip(model.training_variables, values, strict=True):
         variable.assign(value)
     for stage in model.stages:  # finite, and so is every weight until the item is met
@@ -115,6 +107,7 @@ def run(folder=None, *callbacks, config=CONFIG, data=None, patience=None, interv
         best=BestEpoch("val_end_to_end_recall", patience),
         callbacks=callbacks,
         store=None if folder is None else CheckpointStore(folder, config.checkpoints.num_kept),
+        steps=steps,
         report=(lambda line: None) if lines is None else lines.append,
     )
     return [variable.numpy() for variable in model.training_variables], state

@@ -13,7 +13,6 @@ from trainer.input import example_batches
 from trainer.losses.config import CatalogueLossConfig, LossConfig, RankingConfig
 from trainer.train_model import item_log_frequency, train_model
 from trainer.training import train
-from trainer.training_data import read_training_data
 
 RATE = 1e-9
 
@@ -39,8 +38,7 @@ def finished(candidate_dir, transformed_data, tmp_path_factory):
 
 def test_the_same_seed_gives_the_same_run(candidate_dir, transformed_data):
     manifest = read_manifest(str(candidate_dir))
-    data = read_training_data(manifest.features, **transformed_data.training_arguments(), report=lambda line: None)
-    epochs = train_model(manifest.config, data, report=lambda line: None).state.epochs
+    epochs = train_model(manifest.config, transformed_data.training_data(), report=lambda line: None).state.epochs
     for once, again in zip(manifest.record.epochs, epochs, strict=True):
         assert again.train == pytest.approx(once.train, rel=1e-5)
         assert again.validation == pytest.approx(once.validation, rel=1e-5)

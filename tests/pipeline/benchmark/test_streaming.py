@@ -8,7 +8,7 @@ from trainer.batches import RequestBatches
 from trainer.config import StageConfig, TrainerConfig
 from trainer.losses.config import CatalogueLossConfig, LossConfig
 from trainer.train_model import build_model
-from trainer.training_data import TrainingData, read_training_data
+from trainer.training_data import TrainingData
 
 CONFIG = TrainerConfig(
     stages=(
@@ -24,9 +24,7 @@ STREAMING = dataclasses.replace(CONFIG, epochs=1, learning_rate_decay="none")
 
 @pytest.fixture(scope="module")
 def data(transformed_data) -> TrainingData:
-    data = read_training_data(
-        transformed_data.features, report=lambda line: None, **transformed_data.training_arguments()
-    )
+    data = transformed_data.training_data()
     data.train_requests["request_day"] = np.arange(80, dtype=np.int32) % 2 + 19_000  # 40 requests on each day
     data.eval_requests["request_day"] = np.full(20, 19_002, np.int32)
     return data

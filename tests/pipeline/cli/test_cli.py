@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from patience import PATIENCE_S
+from refused import assert_refused
 
 from pipeline.configs import NAMES
 
@@ -19,12 +20,6 @@ def lcron(*arguments: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # the command line sets its own
     return subprocess.run([*LCRON, *arguments], capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
-
-
-def assert_refused(result: subprocess.CompletedProcess, message: str, code: int = 2) -> None:
-    assert (result.returncode, result.stdout) == (code, "")
-    assert result.stderr.count("\n") == 1
-    assert message in result.stderr
 
 
 def test_help_lists_every_command():

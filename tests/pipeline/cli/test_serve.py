@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from patience import PATIENCE_S
+from refused import assert_refused
 
 from serving.release.manifest import Stage
 from serving.release.pin_release import pin_release
@@ -99,12 +100,6 @@ def test_what_does_not_go(arguments, message, lcron_here):
 
 def test_flags_that_do_not_go_with_a_folder():
     assert_refused(serve("--base", ".", "--model_config_file=x"), "do not go with a folder of releases")
-
-
-def assert_refused(result, message):
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr.count("\n") == 1
-    assert message in result.stderr
 
 
 def test_tf_serving_takes_no_host(base, stock, lcron_here):

@@ -16,7 +16,6 @@ from trainer.config import StageConfig, TrainerConfig
 from trainer.config_json import to_json
 from trainer.losses.config import CatalogueLossConfig, LossConfig
 from trainer.train_model import train_model
-from trainer.training_data import read_training_data
 
 NUM_STEPS_OF_EPOCH = 5
 CONFIG = TrainerConfig(
@@ -37,10 +36,7 @@ CONFIG = TrainerConfig(
 @pytest.fixture(scope="module")
 def whole(transformed_data):
     """What comes of a run that nobody disturbed."""
-    data = read_training_data(
-        transformed_data.features, **transformed_data.training_arguments(), report=lambda line: None
-    )
-    return train_model(CONFIG, data, report=lambda line: None)
+    return train_model(CONFIG, transformed_data.training_data(), report=lambda line: None)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from trainer.config_json import from_json, to_json
 from trainer.distribution.strategy import open_strategy
 from trainer.losses.config import CatalogueLossConfig, LossConfig
 from trainer.train_model import train_model
-from trainer.training_data import read_training_data
 from trainer.training_record import TrainingRecord
 
 CONFIG = TrainerConfig(
@@ -66,10 +65,9 @@ def workers(transformed_data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(transformed_data):
     """What comes of a run of one process that is not interrupted, with the draws of any number of replicas."""
-    data = read_training_data(
-        transformed_data.features, **transformed_data.training_arguments(), report=lambda line: None
+    return train_model(
+        dataclasses.replace(CONFIG, distribution="mirrored"), transformed_data.training_data(), report=lambda line: None
     )
-    return train_model(dataclasses.replace(CONFIG, distribution="mirrored"), data, report=lambda line: None)
 
 
 def test_two_workers_end_with_the_weights_of_one(workers, alone):

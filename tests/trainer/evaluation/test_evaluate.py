@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from models import load_model
+from models import load_saved_model
 
 from trainer.evaluation.config import EvaluationConfig, SliceConfig
 from trainer.evaluation.evaluate import evaluate
@@ -176,7 +176,7 @@ def test_a_trained_release(candidate_dir: Path, transformed_data, tmp_path: Path
     assert result.baseline == pytest.approx(result.metrics)
     assert result.metrics["recall@10"] == result.metrics["funnel/ranking/recall"]
     assert result.metrics["recall@5"] <= result.metrics["recall@10"] <= result.metrics["funnel/retrieval/recall"]
-    cascade = load_model(candidate_dir / "models" / "cascade").signatures["recommend_examples"]
+    cascade = load_saved_model(candidate_dir / "models" / "cascade").signatures["recommend_examples"]
     examples = tf.constant(transformed_data.eval_requests)
     answers = cascade(examples=examples, k=tf.fill([20], 10))["item_id"].numpy()
     hits = sum(len(_ground_truth(each) & set(row)) for each, row in zip(examples.numpy(), answers, strict=True))

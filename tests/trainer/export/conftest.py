@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from models import load_saved_model
 
 from trainer.candidate import load_model
 from trainer.cascade_model import CascadeModel
@@ -50,14 +51,7 @@ def keras_reference(candidate_dir: Path, transformed_data: Any) -> KerasReferenc
 @pytest.fixture(scope="session")
 def signature(candidate_dir: Path) -> Callable[[str, str], Signature]:
     """A signature of an exported model, by the model's name and its own."""
-    loaded: dict[str, Any] = {}
-
-    def get(model: str, name: str) -> Signature:
-        if model not in loaded:
-            loaded[model] = tf.saved_model.load(str(candidate_dir / "models" / model))
-        return loaded[model].signatures[name]
-
-    return get
+    return lambda model, name: load_saved_model(candidate_dir / "models" / model).signatures[name]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-from models import load_model
+from models import load_saved_model
 from patience import PATIENCE_S, wait_until
 
 from serving.client import ClientConfig, RecommenderClient
@@ -74,7 +74,7 @@ def ask(released, name, raw, k=K, **inputs):
         "k": tf.fill([size], k),
         **inputs,
     }
-    return load_model(released / "models" / name[0]).signatures[name[1]](**{**raw, **inputs})
+    return load_saved_model(released / "models" / name[0]).signatures[name[1]](**{**raw, **inputs})
 
 
 def test_the_manifest_says_what_the_index_finds(released):

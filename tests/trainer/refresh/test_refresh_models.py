@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from models import load_model
+from models import load_saved_model
 
 from serving.release.checksums import checksums
 from trainer.refresh.material import read_material
@@ -48,7 +48,7 @@ def scores(models_dir, requests, item_ids):
     """Scores of items by each stage, as the models of a release give them to requests."""
     found = {}
     for stage in ("retrieval", "ranking"):
-        signature = load_model(models_dir / stage).signatures["score_examples"]
+        signature = load_saved_model(models_dir / stage).signatures["score_examples"]
         examples = []
         for serialized in requests:
             request = tf.train.Example.FromString(serialized)
@@ -109,7 +109,7 @@ def test_the_catalogue_of_the_release_gives_the_models_of_the_release(
     inputs = {"examples": tf.constant(candidate_requests), "k": tf.fill([len(candidate_requests)], 10)}
     for model, signature in (("retrieval", "retrieve_examples"), ("cascade", "recommend_examples")):
         before, after = (
-            load_model(folder / model).signatures[signature](**inputs)
+            load_saved_model(folder / model).signatures[signature](**inputs)
             for folder in (candidate_dir / "models", tmp_path / "m")
         )
         np.testing.assert_array_equal(after["item_id"], before["item_id"])
