@@ -137,7 +137,7 @@ def parse_requests(
       item_ids: ids of the catalogue; item i has row i + 1.
 
     Yields:
-      The arrays of the training batch (`docs/architecture.md`, "Training batch") and the days of the requests, in the
+      The arrays of the training batch (`docs/reference.md`, "Training batch") and the days of the requests, in the
       order of `example_batches`.
 
     Raises:
@@ -158,6 +158,7 @@ def parse_requests(
     }
     spec |= {name: tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64) for name, dtype in lists.items()}
 
+    @tf.autograph.experimental.do_not_convert  # which only takes time: nothing here branches on the value of a tensor
     def parse(examples: tf.Tensor) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
         parsed = tf.io.parse_example(examples, spec)
         batch = {name: tf.cast(parsed[name], tf.int32) for name in scalars}
