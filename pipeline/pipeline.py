@@ -27,7 +27,6 @@ from pipeline.oracle import best_possible_recall
 from pipeline.source_hash import source_hash
 from trainer.config_json import to_json
 
-BEAM_PIPELINE_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
 _SCHEMAS = Path(__file__).parent / "schemas"
 
 
@@ -54,7 +53,7 @@ def create_pipeline(
     serving_base: str | os.PathLike[str],
     tune: bool = False,
     profile: bool = False,
-    beam_pipeline_args: Sequence[str] = BEAM_PIPELINE_ARGS,
+    beam_pipeline_args: Sequence[str] = (),
 ) -> Pipeline:
     """Creates the pipeline of an experiment with its metadata in `<root>/metadata.sqlite`.
 
@@ -65,7 +64,8 @@ def create_pipeline(
       serving_base: folder that releases are pushed to, or a path with a scheme, such as `gs://bucket/serving`.
       tune: whether to tune hyper-parameters first and train with the best.
       profile: whether training traces a few steps for TensorBoard's profiler.
-      beam_pipeline_args: arguments of every Beam job.
+      beam_pipeline_args: arguments of every Beam job; without any it runs in this process, and TFX packs no copy of
+        itself for workers elsewhere.
 
     Raises:
       DataError: the folder does not hold the data set.
@@ -83,7 +83,7 @@ def create_data_pipeline(
     *,
     data_dir: Path,
     root: Path,
-    beam_pipeline_args: Sequence[str] = BEAM_PIPELINE_ARGS,
+    beam_pipeline_args: Sequence[str] = (),
 ) -> Pipeline:
     """Creates the part of `create_pipeline` that ends with Transform; both share a cache."""
     experiment.check()

@@ -3,11 +3,13 @@
 import dataclasses
 import fcntl
 import gc
+import json
 import os
 import random
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +77,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()  # modules and tests stay: to search them for garbage again and again is a tenth of all processor time
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forkserver(request: pytest.FixtureRequest) -> None:
+    """Starts the process whose forks tests and commands run in: whoever starts it says what all forks have imported."""
+    if len({item.path for item in request.session.items}) > 1:  # a file alone needs no more than it says itself
+        forkserver.set_forkserver_preload(["pipeline.pipeline", "pipeline.benchmark.trial", "benchmarks.losses_steps"])
+        forkserver.ensure_running()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -197,13 +207,25 @@ def _transform_all(
 
 @pytest.fixture(scope="session")
 def candidate_dir(transformed_data: TransformedData, built_once: BuiltOnce) -> Path:
-    """A tiny trained candidate release of the stages `retrieval` (20 items) and `ranking` (10 items); left as it is."""
+    """A tiny trained candidate release of the stages `retrieval` (20 items) and `ranking` (10 items); left as it is.
+
+    Beside it are the run's `logs`, its `packed` requests and, in `lines.json`, what it reported.
+    """
 
     def build(folder: Path) -> None:
         from trainer.training import train
 
-        arguments = transformed_data.training_arguments()
-        train(CONFIG, FEATURES, output_dir=str(folder / "release"), log_dir=str(folder / "logs"), **arguments)
+        lines: list[str] = []
+        train(
+            CONFIG,
+            FEATURES,
+            output_dir=str(folder / "release"),
+            log_dir=str(folder / "logs"),
+            packed_dir=str(folder / "packed"),
+            report=lines.append,
+            **transformed_data.training_arguments(),
+        )
+        (folder / "lines.json").write_text(json.dumps(lines))
 
     return built_once("candidate", build) / "release"
 

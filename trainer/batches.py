@@ -65,6 +65,7 @@ class RequestBatches:
             place = np.searchsorted(ascending, index)
             return [values[ascending][place] for values in self._columns.values()]
 
+        @tf.autograph.experimental.do_not_convert
         def batch(step: tf.Tensor) -> dict[str, tf.Tensor]:
             arrays = tf.numpy_function(gather, [step], [column.dtype for column in spec.values()], stateful=False)
             return {

@@ -6,8 +6,6 @@ import pytest
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.base_executor import BaseExecutor
 
-BEAM_ARGS = ("--direct_running_mode=in_memory", "--direct_num_workers=1")
-
 
 @pytest.fixture
 def artifact(tmp_path):
@@ -33,7 +31,7 @@ def execute(tmp_path):
     def execute(executor_class, inputs, outputs, **exec_properties):
         options = {"tmp_dir": str(tmp_path / "tmp"), "unique_id": "1"}
         if issubclass(executor_class, BaseBeamExecutor):
-            context = BaseBeamExecutor.Context(beam_pipeline_args=list(BEAM_ARGS), **options)
+            context = BaseBeamExecutor.Context(beam_pipeline_args=[], **options)
         else:
             context = BaseExecutor.Context(**options)
         as_lists = ({name: [artifact] for name, artifact in artifacts.items()} for artifacts in (inputs, outputs))

@@ -28,10 +28,25 @@ class NewProcess:
         self._process = context.Process(target=_run, args=(script, arguments, log, environment or {}))
         self._process.start()
 
-    def wait(self) -> int | None:
-        """Returns the exit code, `-signal` of a process that was killed; `None` of one that does not end."""
-        self._process.join(PATIENCE_S)
+    def poll(self) -> int | None:
+        """Returns the exit code, `-signal` of a process that was killed; `None` of one that runs."""
         return self._process.exitcode
+
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
+        """Returns the exit code.
+
+        Raises:
+          TimeoutError: it does not end.
+        """
+        self._process.join(timeout_s)
+        exit_code = self.poll()
+        if exit_code is None:
+            raise TimeoutError(f"The process did not end within {timeout_s:g} s")
+        return exit_code
+
+    def terminate(self) -> None:
+        """Sends it SIGTERM."""
+        self._process.terminate()
 
     def kill(self) -> None:
         """Ends it, if it is not over."""

@@ -77,18 +77,45 @@ def test_a_gradient_that_no_scale_makes_finite_is_a_divergence(overflown, tiny):
     assert int(model.bad_step) == 1
 
 
-def test_what_is_released_computes_in_float32(transformed_data, candidate_dir, tmp_path):
+@pytest.fixture(scope="module")
+def half_precision_run(candidate_dir, transformed_data, tmp_path_factory):
+    """A run in bfloat16 that starts from `candidate_dir` and learns next to nothing; its release, record and lines."""
     full = read_manifest(str(candidate_dir))
-    config = dataclasses.replace(full.config, precision="bfloat16")
-    folders = {"output_dir": str(tmp_path / "release"), "log_dir": str(tmp_path / "logs")}
-    record = train(config, full.features, **transformed_data.training_arguments(), **folders)
-    for epoch, expected in zip(record.epochs, full.record.epochs, strict=True):
-        assert epoch.validation["total_loss"] == pytest.approx(expected.validation["total_loss"], rel=0.05)
-    assert read_manifest(folders["output_dir"]).config == config
-    assert {stage.compute_dtype for stage in load_model(folders["output_dir"]).stages} == {"float32"}
+    folder = tmp_path_factory.mktemp("half_precision")
+    lines: list[str] = []
+    record = train(
+        dataclasses.replace(full.config, precision="bfloat16", learning_rate=1e-9, epochs=1),
+        full.features,
+        output_dir=str(folder / "release"),
+        log_dir=str(folder / "logs"),
+        warm_start_dir=str(candidate_dir / "models" / "cascade"),
+        report=lines.append,
+        **transformed_data.training_arguments(),
+    )
+    return folder / "release", record, lines
+
+
+def test_a_run_starts_from_an_earlier_release(half_precision_run, candidate_dir):
+    folder, record, lines = half_precision_run
+    before = read_manifest(str(candidate_dir)).record
+    expected = before.epochs[before.best_epoch - 1].validation
+    for name in ("retrieval_loss", "ranking_loss", "end_to_end_loss"):
+        assert record.epochs[0].validation[name] == pytest.approx(expected[name], rel=0.01), name
+    counts = {table.name: (table.num_kept, table.num_new, table.num_dropped) for table in record.warm_start.tables}
+    assert counts["retrieval/item/item_id"] == counts["ranking/item/item_id"] == (60, 0, 0)
+    assert counts["retrieval/item/category"] == (4, 0, 0)
+    assert record.warm_start.initialized == ()
+    assert str(record.warm_start) in lines
+    assert read_manifest(str(folder)).record == record
+
+
+def test_what_is_released_computes_in_float32(half_precision_run):
+    folder, _, _ = half_precision_run
+    assert read_manifest(str(folder)).config.precision == "bfloat16"
+    assert {stage.compute_dtype for stage in load_model(str(folder)).stages} == {"float32"}
     half = {tf.bfloat16.as_datatype_enum, tf.float16.as_datatype_enum}
     for name in ("retrieval", "ranking", "cascade"):
-        path = tmp_path / "release" / "models" / name / "saved_model.pb"
+        path = folder / "models" / name / "saved_model.pb"
         graph = saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs[0].graph_def
         nodes = [node for part in (graph, *graph.library.function) for node in _nodes(part)]
         assert len(nodes) > 100

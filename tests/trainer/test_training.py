@@ -11,38 +11,17 @@ from trainer.callbacks.finite_loss import DivergedError
 from trainer.candidate import read_manifest
 from trainer.input import example_batches
 from trainer.losses.config import CatalogueLossConfig, LossConfig, RankingConfig
-from trainer.train_model import item_log_frequency, train_model
+from trainer.train_model import item_log_frequency
 from trainer.training import train
-
-RATE = 1e-9
 
 
 @pytest.fixture(scope="module")
-def finished(candidate_dir, transformed_data, tmp_path_factory):
-    """A run that starts from `candidate_dir` and learns next to nothing; folder, record and lines."""
-    manifest = read_manifest(str(candidate_dir))
-    folder = tmp_path_factory.mktemp("finished")
-    lines: list[str] = []
-    record = train(
-        dataclasses.replace(manifest.config, learning_rate=RATE),
-        manifest.features,
-        output_dir=str(folder / "release"),
-        log_dir=str(folder / "logs"),
-        packed_dir=str(folder / "packed"),
-        warm_start_dir=str(candidate_dir / "models" / "cascade"),
-        report=lines.append,
-        **transformed_data.training_arguments(),
-    )
-    return folder, record, lines
-
-
-def test_the_same_seed_gives_the_same_run(candidate_dir, transformed_data):
-    manifest = read_manifest(str(candidate_dir))
-    epochs = train_model(manifest.config, transformed_data.training_data(), report=lambda line: None).state.epochs
-    for once, again in zip(manifest.record.epochs, epochs, strict=True):
-        assert again.train == pytest.approx(once.train, rel=1e-5)
-        assert again.validation == pytest.approx(once.validation, rel=1e-5)
-    assert epochs[1].train["total_loss"] < epochs[0].train["total_loss"]
+def finished(candidate_dir):
+    """The run that made `candidate_dir`; its folder, record and lines."""
+    folder = candidate_dir.parent
+    lines = json.loads((folder / "lines.json").read_text())
+    lines = [line for line in lines if not line.startswith("packing ")]  # about its speed, on a slow machine
+    return folder, read_manifest(str(candidate_dir)).record, lines
 
 
 def test_record(finished):
@@ -51,6 +30,7 @@ def test_record(finished):
     assert [epoch.epoch for epoch in record.epochs] == [1, 2]
     recalls = [epoch.validation["end_to_end_recall"] for epoch in record.epochs]
     assert record.best_epoch == 1 + int(np.argmax(recalls))
+    assert record.epochs[1].train["total_loss"] < record.epochs[0].train["total_loss"]
 
 
 def test_lines_tell_what_happens(finished, transformed_data):
@@ -86,7 +66,7 @@ def test_tensorboard_has_the_views_of_the_run(finished):
     assert {tag.partition("/")[0] for tag in train_values} == groups
     rates = [rate for _, rate in train_values["learning_rate"]]
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == pytest.approx(RATE / 10, rel=1e-3)  # that of the last of ten steps on the way to zero
+    assert rates[-1] == pytest.approx(1e-2 / 10, rel=1e-3)  # of the last of ten steps on the way to zero
     assert scalars(folder / "logs")["final/epoch"] == [(0, record.best_epoch)]
     header, *items = (folder / "logs" / "item_metadata.tsv").read_text().splitlines()
     assert header == "item_id\tground_truth_share\tcategory\tduration_ms\tauthor_id"
@@ -95,7 +75,7 @@ def test_tensorboard_has_the_views_of_the_run(finished):
 
 def test_release_is_complete(finished):
     folder, _, _ = finished
-    assert sorted(path.name for path in folder.iterdir()) == ["logs", "packed", "release"]
+    assert sorted(path.name for path in folder.iterdir()) == ["lines.json", "logs", "packed", "release"]
     assert sorted(path.name for path in (folder / "release" / "models").iterdir()) == [
         "cascade",
         "ranking",
@@ -106,20 +86,6 @@ def test_release_is_complete(finished):
         {"name": "retrieval", "tower": "two_tower", "capacity": 20, "list_capacity": 4},
         {"name": "ranking", "tower": "din", "capacity": 10, "list_capacity": 3},
     ]
-
-
-def test_a_run_starts_from_an_earlier_release(finished, candidate_dir):
-    folder, record, lines = finished
-    manifest = read_manifest(str(candidate_dir))
-    before = manifest.record.epochs[manifest.record.best_epoch - 1].validation
-    assert record.epochs[0].validation["retrieval_loss"] == pytest.approx(before["retrieval_loss"], rel=1e-4)
-    assert record.epochs[0].validation["end_to_end_recall"] == before["end_to_end_recall"]
-    counts = {table.name: (table.num_kept, table.num_new, table.num_dropped) for table in record.warm_start.tables}
-    assert counts["retrieval/item/item_id"] == counts["ranking/item/item_id"] == (60, 0, 0)
-    assert counts["retrieval/item/category"] == (4, 0, 0)
-    assert record.warm_start.initialized == ()
-    assert str(record.warm_start) in lines
-    assert read_manifest(str(folder / "release")).record == record
 
 
 def test_a_run_that_diverges_names_the_requests_of_the_step(transformed_data, candidate_dir, tmp_path):

@@ -73,7 +73,7 @@ def test_terminal_shows_progress_and_the_log_the_rest(run, capfd, tmp_path):
     run()
     captured = capfd.readouterr()
     assert captured.err == ""
-    lines = captured.out.splitlines()
+    lines = [line for line in captured.out.splitlines() if ": running, " not in line]  # on a slow machine
     (log_path,) = (tmp_path / "logs").iterdir()
     assert lines[:2] == [f"log: {log_path}", "        half way"]
     assert lines[2].startswith("[ 1/4] Source: executed in ")

@@ -115,7 +115,7 @@ def save_rows(folder: Path) -> Path:
 
 def _save(module: tf.Module, functions: dict[str, tuple[Callable, dict[str, tf.TensorSpec]]], folder: Path) -> Path:
     concrete = {
-        name: tf.function(function).get_concrete_function(
+        name: tf.function(function, autograph=False).get_concrete_function(
             **{key: tf.TensorSpec(spec.shape, spec.dtype, key) for key, spec in specs.items()}
         )
         for name, (function, specs) in functions.items()

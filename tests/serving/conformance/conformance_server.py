@@ -6,17 +6,17 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import grpc
+from new_process import NewProcess
 from patience import PATIENCE_S, wait_until
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-EMBEDDED = (sys.executable, "-m", "serving.server")
+EMBEDDED = (str(REPOSITORY / "serving" / "server" / "__main__.py"),)
 _UNLIMITED = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 
 
@@ -45,17 +45,10 @@ class Server:
         self.port, self.rest_port = free_port(), free_port()
         self.log = log
         self.folder = log.parent
-        arguments = [*command, f"--port={self.port}", *flags]
+        arguments = [f"--port={self.port}", *flags]
         if rest:
             arguments.append(f"--rest_api_port={self.rest_port}")
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                arguments,
-                cwd=REPOSITORY,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "1", "CUDA_VISIBLE_DEVICES": ""},
-            )
+        self.process = _start(command, arguments, log)
         self.target = f"127.0.0.1:{self.port}"
         self.channel = grpc.insecure_channel(self.target, _UNLIMITED)
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
@@ -65,7 +58,7 @@ class Server:
         ready = grpc.channel_ready_future(channel or self.channel)
 
         def answers() -> bool:
-            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.log_text()}"
+            assert self.process.poll() is None, f"ended with {self.process.poll()}: {self.log_text()}"
             return ready.done()
 
         wait_until(answers)
@@ -93,6 +86,16 @@ class Server:
             self.process.wait(PATIENCE_S)
         finally:
             self.process.kill()
+
+
+def _start(command: Sequence[str], arguments: Sequence[str], log: Path) -> NewProcess | subprocess.Popen:
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "1", "CUDA_VISIBLE_DEVICES": ""}
+    if command == EMBEDDED:
+        return NewProcess(Path(*command), arguments, log, environment)
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [*command, *arguments], stdout=output, stderr=subprocess.STDOUT, env=os.environ | environment
+        )
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """The command line: what a process starts with, what it refuses, TLS, and how it ends."""
 
 import shutil
-import signal
 
 import grpc
 import numpy as np
@@ -109,7 +108,7 @@ def test_sigterm_ends_the_process(single, tmp_path):
         held = predict_request(spec("default", signature=SIGNATURE), gate.inputs)
         call = single.prediction.Predict.future(held, timeout=PATIENCE_S)
         gate.wait_for_the_call()
-        single.process.send_signal(signal.SIGTERM)
+        single.process.terminate()
     single.process.wait(PATIENCE_S)
     assert call.code() is not None  # answered, or cut off by a server that could not wait so long
 

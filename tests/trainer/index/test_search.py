@@ -28,7 +28,7 @@ def search(request, world):
 
 
 def find(search, world, wanted):
-    function = tf.function(lambda users: search.search(users, wanted))
+    function = tf.function(lambda users: search.search(users, wanted), autograph=False)
     return tuple(tensor.numpy() for tensor in function(tf.constant(world.users)))
 
 
@@ -47,6 +47,7 @@ def test_a_saved_model_finds_the_same(search, world, no_exclusions, tmp_path):
     module.find = tf.function(
         lambda users: search.search(users, SearchQuery(20, no_exclusions)),
         input_signature=[tf.TensorSpec([None, world.items.shape[1]])],
+        autograph=False,
     )
     tf.saved_model.save(module, str(tmp_path / "model"))
     loaded = tf.saved_model.load(str(tmp_path / "model"))
@@ -142,5 +143,7 @@ def test_fewer_found_than_wanted_end_in_no_item(world, kind):
 def test_a_batch_of_no_request(world, kind):
     search = build_search(CONFIGS[kind], world.items, world.filters)
     query = SearchQuery(5, tf.zeros([0, 0], tf.int32))
-    rows, scores = tf.function(lambda users: search.search(users, query))(tf.zeros([0, world.items.shape[1]]))
+    rows, scores = tf.function(lambda users: search.search(users, query), autograph=False)(
+        tf.zeros([0, world.items.shape[1]])
+    )
     assert rows.shape[0] == scores.shape[0] == 0

@@ -25,7 +25,9 @@ def test_it_is_top_k_with_equal_scores_too(batch_size, num_scores, size, num_val
 
 
 def test_it_takes_shapes_that_the_graph_does_not_know():
-    function = tf.function(blocked_top_k, input_signature=[tf.TensorSpec([None, None]), tf.TensorSpec([], tf.int32)])
+    function = tf.function(
+        blocked_top_k, input_signature=[tf.TensorSpec([None, None]), tf.TensorSpec([], tf.int32)], autograph=False
+    )
     scores = tf.constant([[float(n % 101) for n in range(300)]])
     best, column = function(scores, 4)
     assert best.numpy().tolist() == [[100.0, 100.0, 99.0, 99.0]]

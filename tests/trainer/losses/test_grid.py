@@ -214,9 +214,8 @@ def test_half_precision_is_computed_in_float32(loss, dtype):
 
 
 @every_whole_loss
-@pytest.mark.parametrize("jit_compile", [False, True], ids=["tf.function", "xla"])
-def test_compiled_equals_eager(loss, jit_compile):
-    """Of two stages: each more is only compiled once more."""
+def test_compiled_equals_eager(loss):
+    """As a graph and by XLA, of two stages: each more is only compiled once more."""
     scores, lists = _random(4, [3, 8])
     scores = scores[:2]
     value, gradients = _value_and_gradients(loss, scores, lists)
@@ -224,19 +223,19 @@ def test_compiled_equals_eager(loss, jit_compile):
     def spec(dtype):
         return tf.TensorSpec([None, None], dtype)  # neither the batch nor the lists have a fixed size
 
-    signature = [[spec(tf.float32)] * 2, spec(tf.float32), spec(tf.bool)]
-
-    @tf.function(input_signature=signature, jit_compile=jit_compile, autograph=False)
-    def compiled(scores, labels, where):
+    @tf.function(input_signature=[spec(tf.float32)] * 3 + [spec(tf.bool)], autograph=False)
+    def graph(first, second, labels, where):
         with tf.GradientTape() as tape:
-            tape.watch(scores)
-            value = loss(scores, Lists(labels, where))
-        return value, tape.gradient(value, scores, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            tape.watch([first, second])
+            value = loss([first, second], Lists(labels, where))
+        return value, tape.gradient(value, [first, second], unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
-    compiled_value, compiled_gradients = compiled([tf.constant(s) for s in scores], lists.labels, lists.where)
-    assert float(compiled_value) == pytest.approx(value, rel=1e-5)
-    for gradient, expected in zip(compiled_gradients, gradients, strict=True):
-        np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
+    by_xla = tf.function(graph.get_concrete_function(), input_signature=graph.input_signature, jit_compile=True)
+    for compiled in (graph, by_xla):
+        compiled_value, compiled_gradients = compiled(*scores, lists.labels, lists.where)
+        assert float(compiled_value) == pytest.approx(value, rel=1e-5)
+        for gradient, expected in zip(compiled_gradients, gradients, strict=True):
+            np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
 
 
 @every_loss

@@ -76,7 +76,7 @@ def test_compiled_gives_the_value(jit_compile):
     scores, labels, where = [[3.0, 1.0, 2.0, 9.0]], [[2, 1, 0, 0]], [[True, True, True, False]]
     metric = KendallTau()
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def value(scores, labels, where):
         metric.update_state(scores, labels, where)
         return metric.result()

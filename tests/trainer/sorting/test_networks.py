@@ -142,7 +142,7 @@ def test_a_hopeless_item_keeps_a_gradient(operator, swap):
 
 @both_networks
 def test_a_list_size_unknown_while_tracing(operator):
-    compiled = tf.function(operator, input_signature=None).get_concrete_function(
+    compiled = tf.function(operator, autograph=False).get_concrete_function(
         tf.TensorSpec([None, None]), 2, where=tf.TensorSpec([None, None], tf.bool)
     )
     for list_size in (3, 9):

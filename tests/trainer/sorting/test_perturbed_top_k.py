@@ -105,7 +105,7 @@ def test_noise_depends_neither_on_padding_nor_on_the_compiler(list_size, jit_com
         return perturbed_top_k(scores, 2, where=where, seed=seed).head
 
     if jit_compile is not None:
-        head = tf.function(head, jit_compile=jit_compile)
+        head = tf.function(head, jit_compile=jit_compile, autograph=False)
     padded = np.pad(scores, [[0, 0], [list_size - 5, 0]])
     where = np.broadcast_to(np.arange(list_size) >= list_size - 5, padded.shape)
     actual = head(tf.constant(padded), tf.constant(where), tf.constant([1, 2]))

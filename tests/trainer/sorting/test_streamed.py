@@ -46,7 +46,7 @@ def test_streamed_is_dense_in_value_and_gradient(operator, list_size, seed):
     for expected, actual in zip(dense, streamed, strict=True):
         assert actual.dtype == tf.float64
         scale = np.max(np.abs(expected), axis=-1, keepdims=True, where=expected > LOG_ZERO / 2, initial=1.0)
-        np.testing.assert_allclose(actual / scale, expected / scale, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(actual / scale, expected / scale, rtol=1e-9, atol=1e-8)
     assert (streamed[2].numpy()[~arguments["where"]] == 0).all()
 
 
@@ -131,7 +131,9 @@ def test_second_derivatives_are_refused(operator):
 @operators
 @pytest.mark.parametrize(("list_size", "streams"), [(DENSE_LIMIT, False), (DENSE_LIMIT + 1, True), (None, True)])
 def test_long_lists_and_lists_of_unknown_length_are_streamed(operator, list_size, streams):
-    graph = tf.function(lambda scores: operator(scores, 2).head, input_signature=[tf.TensorSpec([1, list_size])])
+    graph = tf.function(
+        lambda scores: operator(scores, 2).head, input_signature=[tf.TensorSpec([1, list_size])], autograph=False
+    )
     kinds = {op.type for op in graph.get_concrete_function().graph.get_operations()}
     assert any("While" in kind for kind in kinds) == streams
 

@@ -42,7 +42,7 @@ def test_logits_and_gradients_are_those_of_the_formula(block_size, jit_compile):
     def by_blocks(*arguments):
         return _with_gradient(lambda *a: additive_logits(*a, block_size=block_size), arguments)
 
-    run = by_blocks if jit_compile is None else tf.function(by_blocks, jit_compile=jit_compile)
+    run = by_blocks if jit_compile is None else tf.function(by_blocks, jit_compile=jit_compile, autograph=False)
     _assert_close(run(*arguments), _with_gradient(_by_formula, arguments))
 
 
@@ -64,14 +64,14 @@ def test_literal():
 
 
 def test_no_requests():
-    logits = tf.function(additive_logits)(*_arrays(0, 3, 5, 4))
+    logits = tf.function(additive_logits, autograph=False)(*_arrays(0, 3, 5, 4))
     assert logits.shape == (0, 3, 5)
 
 
 def test_shapes_known_only_when_it_runs():
     arguments = _arrays(7, 3, 5, 4)
     specs = [tf.TensorSpec([None, None, 4]), tf.TensorSpec([None, None, 4]), tf.TensorSpec([4, 1])]
-    function = tf.function(lambda *a: additive_logits(*a, block_size=130), input_signature=specs)
+    function = tf.function(lambda *a: additive_logits(*a, block_size=130), input_signature=specs, autograph=False)
     np.testing.assert_allclose(function(*arguments), _by_formula(*arguments), rtol=1e-5, atol=1e-5)
 
 

@@ -27,7 +27,7 @@ def test_embed_is_one_lookup_per_column(tables, jit_compile):
     columns = tf.constant(np.stack([rng.integers(0, rows, [4, 3]) for rows, _ in tables], axis=-1), tf.int32)
     weights = tf.constant(rng.normal(size=[4, 3, sum(width for _, width in tables)]), tf.float32)
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function(jit_compile=jit_compile, autograph=False)
     def together():
         with tf.GradientTape() as tape:
             values = embed(layers, columns)
