@@ -6,7 +6,7 @@ import os
 import re
 import statistics
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import click
 import matplotlib
@@ -14,9 +14,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from trainer.config.losses import (
+    METHODS,
+    Lcron,
+    LossConfig,
+)
+from trainer.config.operator_kind import DEFAULT_TEMPERATURES, OperatorKind
 from trainer.evaluation.plot_style import GRID, INK, style
-from trainer.losses.config import LcronConfig, LossConfig, MethodKind
-from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES, OperatorKind
 
 # Cold, middle, warm. Soft ranks of warmer scores all draw close to the middle.
 TEMPERATURES: dict[OperatorKind, tuple[float, ...]] = {
@@ -26,8 +30,8 @@ TEMPERATURES: dict[OperatorKind, tuple[float, ...]] = {
 LIST_SIZE, K = 40, 10
 LOSSES: dict[str, LossConfig] = {
     "lcron": LossConfig(),
-    "lcron, L_e2e alone": LossConfig(lcron=LcronConfig(single_weight=0.0)),
-    **{method: LossConfig(method=method) for method in get_args(MethodKind) if method != "lcron"},
+    "lcron, L_e2e alone": LossConfig(Lcron(single_weight=0.0)),
+    **{kind: LossConfig(method()) for kind, method in METHODS.items() if kind != "lcron"},
 }
 ITEMS = {"ground truth": 4, "negative": 14}  # the rank, from 0, that the item would deserve
 _COLORS = ("#1e3a8a", "#2563eb", "#93c5fd")  # from cold to warm, or of the ground truth and a negative
@@ -124,12 +128,13 @@ def loss_curves(name: str, scores: np.ndarray) -> dict[str, Curve]:
     """
     import tensorflow as tf
 
-    from trainer.config import StageConfig
+    from trainer.config.towers import Din, TwoTower
+    from trainer.config.trainer import StageConfig
     from trainer.losses.cascade_loss import CascadeLoss
 
     stages = (
-        StageConfig("retrieval", "two_tower", 30, list_capacity=30),
-        StageConfig("ranking", "din", 20, list_capacity=20, min_candidate_stage=2),
+        StageConfig("retrieval", TwoTower(), 30, list_capacity=30),
+        StageConfig("ranking", Din(), 20, list_capacity=20, min_candidate_stage=2),
     )
     loss = CascadeLoss(LOSSES[name], stages)
     rank = np.arange(LIST_SIZE)

@@ -11,8 +11,8 @@ from typing import Any, cast
 import click
 import tabulate
 
-from benchmarks.options import choose, numbers
-from pipeline.benchmark.provenance import provenance
+from benchmarks.shared.options import choose, numbers
+from pipeline.comparison.provenance import provenance
 
 KINDS = ("exact", "ivf", "scann")
 _BATCHES = (1, 32)
@@ -75,13 +75,13 @@ def _measure(
     import numpy as np
     import tensorflow as tf
 
+    from trainer.config.index import IndexConfig, IndexKind
+    from trainer.data.item_table import ItemTable
     from trainer.index.build import build_search
-    from trainer.index.config import IndexConfig, IndexKind
     from trainer.index.exact_search import ExactSearch
     from trainer.index.item_filters import ItemFilters
     from trainer.index.recall import index_recall
     from trainer.index.search_query import SearchQuery
-    from trainer.item_table import ItemTable
 
     items, users = _vectors(num_items, width, num_users, np.random.default_rng(seed))
     filters = ItemFilters((), ItemTable((b"i",), np.zeros([2, 0]), ()), {})

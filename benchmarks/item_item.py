@@ -15,12 +15,11 @@ import numpy as np
 import scipy.sparse
 import tabulate
 
-from datasets.errors import DataError
-from datasets.kuairand.exposures import Exposures, read_exposures
-from datasets.kuairand.features import read_video_ids
-from datasets.kuairand.layout import days_of, find_logs
-from datasets.time_zone import read_time_zone
-from pipeline.benchmark.provenance import provenance
+from pipeline.comparison.provenance import provenance
+from sources.kuairand.exposures import Exposures, read_exposures
+from sources.kuairand.features import read_video_ids
+from sources.kuairand.layout import days_of, find_logs
+from sources.reading import DataError, read_time_zone
 
 KS = (10, 50, 100)
 

@@ -12,11 +12,11 @@ import click
 import numpy as np
 import tabulate
 
-from benchmarks.client_processes import Calls, ClientProcesses
-from benchmarks.options import work_folder
-from benchmarks.server_process import ServerProcess
-from benchmarks.verdict import Verdict
-from pipeline.benchmark.provenance import provenance
+from benchmarks.shared.client_processes import Calls, ClientProcesses
+from benchmarks.shared.options import work_folder
+from benchmarks.shared.server_process import ServerProcess
+from benchmarks.shared.verdict import Verdict
+from pipeline.comparison.provenance import provenance
 
 MAX_GROWTH = 1.05
 _WARM_UP_SHARE = 0.1
@@ -36,9 +36,9 @@ def main(num_items: int, num_clients: int, seconds: float, work: Path | None, as
     """
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from benchmarks.serving_calls import PredictCalls, RecommendCalls
-    from benchmarks.serving_run import SEED
-    from benchmarks.serving_world import STAGES, ServingWorld, signature_inputs
+    from benchmarks.serving.calls import PredictCalls, RecommendCalls
+    from benchmarks.serving.run import SEED
+    from benchmarks.serving.world import STAGES, ServingWorld, signature_inputs
     from serving.release.push import push
 
     source = provenance("python -m benchmarks.soak", str(SEED))

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from components.example_gen.adapters import declare_adapter
-from datasets.simulator import SimulatorConfig
-from pipeline.benchmark.config import BenchmarkConfig
+from pipeline.comparison.config import BenchmarkConfig
 from pipeline.splits import SplitConfig
-from trainer.config import TrainerConfig
-from trainer.config_json import from_json, to_json
-from trainer.config_overrides import override
+from sources.simulator import SimulatorConfig
+from trainer.config.json_text import from_json, to_json
+from trainer.config.overrides import override
+from trainer.config.trainer import TrainerConfig
+from trainer.data.features import Categorical, FeatureSpec
 from trainer.evaluation.config import EvaluationConfig
-from trainer.features import Categorical, FeatureSpec
 from trainer.tuning.config import TuningConfig
 
 

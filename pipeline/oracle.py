@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.recflow.layout import LISTS
-from datasets.simulator.oracle import read_oracle
 from pipeline.experiment import ExperimentConfig
+from sources.recflow.layout import LISTS
+from sources.simulator.oracle import read_oracle
 
 
 def best_possible_recall(experiment: ExperimentConfig, data_dir: Path, days: Sequence[str]) -> dict[str, float]:

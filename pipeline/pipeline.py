@@ -16,7 +16,7 @@ from components.cascade_evaluator.component import CascadeEvaluator
 from components.cascade_pusher.component import CascadePusher
 from components.cascade_trainer.component import CascadeTrainer
 from components.cascade_tuner.component import CascadeTuner
-from components.curated_schema import CuratedSchema
+from components.curated_schema.component import CuratedSchema
 from components.example_gen.adapters import adapter_path, load_adapter
 from components.example_gen.component import CatalogueExampleGen, RequestExampleGen
 from components.example_gen.fingerprint import fingerprint
@@ -25,7 +25,7 @@ from components.strict_example_validator.component import StrictExampleValidator
 from pipeline.experiment import ExperimentConfig
 from pipeline.oracle import best_possible_recall
 from pipeline.source_hash import source_hash
-from trainer.config_json import to_json
+from trainer.config.json_text import to_json
 
 _SCHEMAS = Path(__file__).parent / "schemas"
 
@@ -241,10 +241,10 @@ def _process(experiment: ExperimentConfig, prefix: str, schema: str, example_gen
     transform = Transform(
         examples=example_gen.outputs["examples"],
         schema=schema_gen.outputs["schema"],
-        preprocessing_fn=f"trainer.preprocessing.{prefix.lower()}_preprocessing_fn",
+        preprocessing_fn=f"trainer.data.preprocessing.{prefix.lower()}_preprocessing_fn",
         custom_config={
             "features": to_json(experiment.features),
-            "source_hash": source_hash("trainer.preprocessing"),
+            "source_hash": source_hash("trainer.data.preprocessing"),
         },
         disable_statistics=True,  # of each split before and after it: nothing reads them
     ).with_id(f"{prefix}Transform")

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.example_gen.serialization import serialize_record
-from datasets.adapter import Adapter
 from serving import signatures
 from serving.release.manifest import Manifest
 from serving.release.push import push
 from serving.release.store import ReleaseStore
-from trainer.refresh.refresh_models import Refresh, refresh_models
+from sources.adapter import Adapter
+from trainer.release.refresh.refresh_models import Refresh, refresh_models
 
 
 def refresh_catalogue(store: ReleaseStore, version: int, adapter: Adapter, min_kept: float) -> tuple[Manifest, Refresh]:

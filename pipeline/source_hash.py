@@ -7,7 +7,8 @@ import importlib.util
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
-_OWN_PACKAGES = ("components", "datasets", "pipeline", "serving", "trainer")
+OWN_PACKAGES = ("components", "pipeline", "serving", "sources", "trainer")
+"""The packages of this project that an installation has."""
 
 
 def source_hash(*modules: str) -> str:
@@ -44,7 +45,7 @@ def source_hash(*modules: str) -> str:
 
 def _find(module: str) -> Path | None:
     """The module's file. Own modules are found without importing their packages."""
-    if module.partition(".")[0] in _OWN_PACKAGES:
+    if module.partition(".")[0] in OWN_PACKAGES:
         path = _ROOT.joinpath(*module.split("."))
         files = (path.with_suffix(".py"), path / "__init__.py")
         return next((file for file in files if file.is_file()), None)
@@ -64,6 +65,6 @@ def _imports(source: bytes, module: str) -> frozenset[str]:
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.update([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
-    own = [name.split(".") for name in names if name.partition(".")[0] in _OWN_PACKAGES]
+    own = [name.split(".") for name in names if name.partition(".")[0] in OWN_PACKAGES]
     # A package's __init__ runs when a module in it is imported.
     return frozenset(".".join(parts[:end]) for parts in own for end in range(1, len(parts) + 1))

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from serving.release.files import AnyPath, any_path, remove_tree
-from trainer.config import StageConfig, TrainerConfig
-from trainer.config_json import to_json
-from trainer.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
-from trainer.losses.config import CatalogueLossConfig, LossConfig
+from trainer.config.json_text import to_json
+from trainer.config.losses import CatalogueLossConfig, LossConfig
+from trainer.config.towers import Din, TwoTower
+from trainer.config.trainer import StageConfig, TrainerConfig
+from trainer.data.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
 
 if TYPE_CHECKING:
-    from trainer.training_data import TrainingData
+    from trainer.data.training_data import TrainingData
 
 gc.set_threshold(50_000, 20, 50)  # imports and traces of TensorFlow make millions of objects and hardly any garbage
 
@@ -59,8 +60,8 @@ FEATURES = FeatureSpec(
 
 CONFIG = TrainerConfig(
     stages=(
-        StageConfig("retrieval", "two_tower", 20, list_capacity=4, hidden_units=(8,), output_dim=4),
-        StageConfig("ranking", "din", 10, list_capacity=3, hidden_units=(8,), attention_units=4),
+        StageConfig("retrieval", TwoTower(hidden_units=(8,), output_dim=4), 20, list_capacity=4),
+        StageConfig("ranking", Din(hidden_units=(8,), attention_units=4), 10, list_capacity=3),
     ),
     loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=16)),
     item_embedding_dim=4,
@@ -83,7 +84,7 @@ def pytest_collection_finish() -> None:
 def _forkserver(request: pytest.FixtureRequest) -> None:
     """Starts the process whose forks tests and commands run in: whoever starts it says what all forks have imported."""
     if len({item.path for item in request.session.items}) > 1:  # a file alone needs no more than it says itself
-        forkserver.set_forkserver_preload(["pipeline.pipeline", "pipeline.benchmark.trial", "benchmarks.losses_steps"])
+        forkserver.set_forkserver_preload(["pipeline.pipeline", "pipeline.comparison.trial", "benchmarks.losses.steps"])
         forkserver.ensure_running()
 
 
@@ -114,7 +115,7 @@ class TransformedData:
 
     def training_data(self) -> "TrainingData":
         """What `train_model` takes of it."""
-        from trainer.training_data import read_training_data
+        from trainer.data.training_data import read_training_data
 
         return read_training_data(self.features, **self.training_arguments(), report=lambda line: None)
 
@@ -181,7 +182,7 @@ def _transform_all(
 ) -> None:
     import tensorflow as tf
 
-    from trainer.preprocessing import catalogue_preprocessing_fn, request_preprocessing_fn
+    from trainer.data.preprocessing import catalogue_preprocessing_fn, request_preprocessing_fn
 
     scalar = tf.io.FixedLenFeature([], tf.string)
     catalogue_spec = {
@@ -213,7 +214,7 @@ def candidate_dir(transformed_data: TransformedData, built_once: BuiltOnce) -> P
     """
 
     def build(folder: Path) -> None:
-        from trainer.training import train
+        from trainer.training.run import train
 
         lines: list[str] = []
         train(

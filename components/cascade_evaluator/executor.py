@@ -9,16 +9,16 @@ from tfx.components.evaluator import constants
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
+from components.artifacts import judging_files, split_files
 from components.blessing import BASELINE_VERSION, write_blessing
 from components.cascade_evaluator.pushed_release import candidate_layout
-from components.examples import judging_files, split_files
 from components.progress import report
 from serving.release.store import ReleaseStore
-from trainer.candidate import MODELS
-from trainer.config_json import from_json
+from trainer.config.json_text import from_json
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.manifest import read_outline
+from trainer.release.candidate import MODELS
 
 
 class Executor(BaseExecutor):

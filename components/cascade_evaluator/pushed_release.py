@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serving.release.files import copy_tree
 from serving.release.store import ReleaseStore
-from trainer.candidate import MANIFEST, MODELS
+from trainer.release.candidate import MANIFEST, MODELS
 
 
 @contextlib.contextmanager

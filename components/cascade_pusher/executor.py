@@ -14,10 +14,10 @@ from serving.release.checksums import checksums
 from serving.release.manifest import Stage
 from serving.release.push import push
 from serving.release.store import ReleaseStore
-from trainer.candidate import MODELS, read_manifest
-from trainer.config_json import to_plain
+from trainer.config.json_text import to_plain
 from trainer.evaluation.evaluate import JSON_NAME
 from trainer.evaluation.result import EvaluationResult
+from trainer.release.candidate import MODELS, read_manifest
 
 
 class Executor(BaseExecutor):

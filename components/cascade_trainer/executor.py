@@ -1,20 +1,19 @@
-"""Runs `trainer.training.train`."""
+"""Runs `trainer.training.run.train`."""
 
 from typing import Any
 
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
+from components.artifacts import read_hyperparameters, split_files
 from components.cascade_trainer.provenance import git_commit, lock_hash
 from components.cascade_trainer.warm_start import find_warm_start
-from components.examples import split_files
-from components.hyperparameters import read_hyperparameters
 from components.progress import report
-from trainer.config import TrainerConfig
-from trainer.config_json import from_json
-from trainer.features import FeatureSpec
-from trainer.train_model import BEST_METRIC
-from trainer.training import train
+from trainer.config.json_text import from_json
+from trainer.config.trainer import TrainerConfig
+from trainer.data.features import FeatureSpec
+from trainer.training.run import train
+from trainer.training.train_model import BEST_METRIC
 from trainer.tuning.tuned_config import tuned_config, values_text
 
 

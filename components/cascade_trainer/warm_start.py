@@ -4,8 +4,8 @@ from pathlib import Path
 
 from serving import signatures
 from serving.release.store import ReleaseStore
-from trainer.candidate import MODELS
-from trainer.warm_start import WARM_START
+from trainer.release.candidate import MODELS
+from trainer.release.warm_start import WARM_START
 
 LAST_RELEASE = "last_release"
 

@@ -8,12 +8,12 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
-from components.examples import split_files
+from components.artifacts import split_files
 from components.progress import report
-from trainer.config import TrainerConfig
-from trainer.config_json import from_json
-from trainer.features import FeatureSpec
-from trainer.train_model import BEST_METRIC
+from trainer.config.json_text import from_json
+from trainer.config.trainer import TrainerConfig
+from trainer.data.features import FeatureSpec
+from trainer.training.train_model import BEST_METRIC
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.trials_report import trials_csv, trials_plot
 from trainer.tuning.tune import tune

@@ -5,12 +5,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from datasets.adapter import Adapter
+from sources.adapter import Adapter
 
 ADAPTERS = {
-    "kuairand": "datasets.kuairand.adapter.KuaiRandAdapter",
-    "recflow": "datasets.recflow.adapter.RecFlowAdapter",
-    "request_log": "datasets.request_log.adapter.RequestLogAdapter",
+    "kuairand": "sources.kuairand.adapter.KuaiRandAdapter",
+    "recflow": "sources.recflow.adapter.RecFlowAdapter",
+    "request_log": "sources.request_log.adapter.RequestLogAdapter",
 }
 """Registry name to class path."""
 

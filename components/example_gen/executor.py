@@ -17,8 +17,8 @@ from tfx.types import Artifact, artifact_utils
 
 from components.example_gen.adapters import load_adapter
 from components.example_gen.serialization import serialize_record
-from datasets.adapter import Count, Record, Shard
-from datasets.errors import DataError
+from sources.adapter import Count, Record, Shard
+from sources.reading import DataError
 
 NUM_EXAMPLES = "num_examples"
 METRIC_NAMESPACE = "lcron."

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.errors import DataError
+from sources.reading import DataError
 
 
 def fingerprint(files: Sequence[Path]) -> str:

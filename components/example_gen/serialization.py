@@ -4,7 +4,7 @@ import numbers
 
 import tensorflow as tf
 
-from datasets.adapter import Record
+from sources.adapter import Record
 
 
 def serialize_record(record: Record) -> bytes:

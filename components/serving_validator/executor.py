@@ -10,8 +10,8 @@ import tensorflow as tf
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
+from components.artifacts import judging_files
 from components.blessing import check_blessing, write_blessing
-from components.examples import judging_files
 from components.progress import report
 from components.serving_validator.keras_reference import KerasReference
 from components.serving_validator.logged_requests import read_logged_requests
@@ -25,7 +25,7 @@ from serving.client.errors import (
     ServerUnavailableError,
 )
 from serving.client.model_client import ModelClient
-from trainer.candidate import MODELS
+from trainer.release.candidate import MODELS
 
 VALIDATION_FILE = "serving_validation.json"
 

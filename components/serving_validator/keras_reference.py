@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from serving import signatures
-from trainer.candidate import load_model
-from trainer.input import read_requests
-from trainer.preprocessing import missing_value
-from trainer.towers.tower import Tower
+from trainer.data.input import read_requests
+from trainer.data.preprocessing import missing_value
+from trainer.model.towers.tower import Tower
+from trainer.release.candidate import load_model
 
 _ITEMS_PER_BLOCK = 1024  # a ranking tower holds the history beside every item of a block
 

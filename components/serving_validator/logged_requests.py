@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from serving import signatures
-from trainer.preprocessing import REQUEST_ID
+from trainer.data.preprocessing import REQUEST_ID
 
 
 @dataclasses.dataclass(frozen=True)

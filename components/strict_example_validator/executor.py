@@ -10,7 +10,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
-from datasets.errors import DataError
+from sources.reading import DataError
 
 _NUM_SHOWN = 5
 

@@ -64,7 +64,7 @@ def benchmark(
     """
     quiet_libraries()
 
-    from pipeline.benchmark.methods import choose_methods
+    from pipeline.comparison.methods import choose_methods
 
     with one_line_errors():
         chosen = choose_methods(methods)
@@ -74,12 +74,12 @@ def benchmark(
 
     from components.example_gen.adapters import load_adapter
     from components.example_gen.fingerprint import fingerprint
-    from pipeline.benchmark.comparison import run_comparison
-    from pipeline.benchmark.plot import plot
-    from pipeline.benchmark.prepare_data import prepare_data
-    from pipeline.benchmark.provenance import provenance
-    from pipeline.benchmark.report import figures, results
-    from pipeline.benchmark.setup import Setup
+    from pipeline.comparison.compare import run_comparison
+    from pipeline.comparison.plot import plot
+    from pipeline.comparison.prepare_data import prepare_data
+    from pipeline.comparison.provenance import provenance
+    from pipeline.comparison.report import figures, results
+    from pipeline.comparison.setup import Setup
     from pipeline.runners.errors import PipelineError
     from pipeline.source_hash import source_hash
 
@@ -88,7 +88,7 @@ def benchmark(
         adapter = load_adapter(experiment.adapter.declare(data.resolve()))
         splits = experiment.splits.resolve(adapter.days())
         files = adapter.files(sorted({day for days in splits.values() for day in days}))
-        code = source_hash("pipeline.benchmark.trial")
+        code = source_hash("pipeline.comparison.trial")
         setup = Setup(experiment, prepared, fingerprint(files), code, out, streaming)
         seeds = [experiment.trainer.seed + index for index in range(num_seeds)]
         click.echo(

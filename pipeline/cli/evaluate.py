@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from datasets.adapter import Record
 from pipeline.cli.options import ReleaseBase, experiment_options, load_experiment, one_line_errors, quiet_libraries
+from sources.adapter import Record
 
 
 @click.command(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from datasets.adapter import Adapter, Record
+from sources.adapter import Adapter, Record
 
 if TYPE_CHECKING:
     from pipeline.experiment import ExperimentConfig
     from serving.client import Request
-    from trainer.features import FeatureSpec
+    from trainer.data.features import FeatureSpec
 
 
 def open_adapter(experiment: "ExperimentConfig", data: Path) -> Adapter:

@@ -89,7 +89,7 @@ def load_experiment(
 def one_line_errors(*failures: type[Exception]) -> Iterator[None]:
     """Turns what a user can mend into one line: a refused setting (`ValueError`) ends with exit code 2, bad data, files
     and `failures` with 1."""
-    from datasets.errors import DataError
+    from sources.reading import DataError
 
     failed: tuple[type[Exception], ...] = (DataError, OSError, *failures)
     try:

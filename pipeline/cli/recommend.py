@@ -96,7 +96,7 @@ def recommend(
     from serving.client import ClientConfig, RecommenderClient, TlsConfig
     from serving.client.errors import RecommendError
     from serving.release.manifest import ReleaseError, Stage
-    from serving.server.server import ServeError
+    from serving.server.program.server import ServeError
 
     with one_line_errors(RecommendError, ReleaseError, ServeError):
         record = latest_request(open_adapter(experiment, data), user)
@@ -132,7 +132,7 @@ def _server(
         yield target or "", configured
         return
     from serving.release.store import ReleaseStore
-    from serving.server.release_server import release_server
+    from serving.server.program.release_server import release_server
     from serving.signatures import RETRIEVAL
 
     with release_server(base, port=0) as server:  # which has compared the release with its checksums

@@ -188,11 +188,11 @@ def refresh_catalogue(
     """
     experiment = load_experiment(config_name, smoke, overrides)
     quiet_libraries()
-    from datasets.errors import DataError
     from pipeline.cli.logged_requests import open_adapter
     from pipeline.refresh_catalogue import refresh_catalogue as refresh
     from serving.release.manifest import ReleaseError
-    from trainer.refresh.refresh_models import RefreshError
+    from sources.reading import DataError
+    from trainer.release.refresh.refresh_models import RefreshError
 
     with one_line_errors(ReleaseError, RefreshError, DataError):
         store = _store(base)

@@ -59,7 +59,7 @@ def serve(base: str | None, host: str | None, port: int, server: str | None, fla
         sys.exit(main([f"--host={host}", f"--port={port}", *flags], program="lcron serve"))
     quiet_libraries()
     log_to_stderr("serving")
-    from serving.server.release_server import ServeError, serve_release_base
+    from serving.server.program.release_server import ServeError, serve_release_base
 
     with one_line_errors(ServeError):
         serve_release_base(base, host=host, port=port, flags=flags, report=click.echo)

@@ -42,9 +42,9 @@ def simulate(
     """
     import dataclasses
 
-    from datasets import simulator
     from pipeline.cli.progress import Progress
     from pipeline.cli.tables import oracle_table
+    from sources import simulator
 
     experiment = load_experiment(config_name, smoke)
     if experiment.simulation is None:

@@ -10,14 +10,15 @@ Hardware and time: 365 s of processor time, 5 minutes on two cores of an AMD EPY
 
 import dataclasses
 
-from datasets.simulator import SimulatorConfig
 from pipeline.configs.recflow_two_stage import FEATURES
 from pipeline.experiment import AdapterConfig, ExperimentConfig
 from pipeline.splits import SplitConfig
-from trainer.config import StageConfig, TrainerConfig
+from sources.simulator import SimulatorConfig
+from trainer.config.losses import CatalogueLossConfig, LossConfig
+from trainer.config.towers import Din, TwoTower
+from trainer.config.trainer import StageConfig, TrainerConfig
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.gate import Gate
-from trainer.losses.config import CatalogueLossConfig, LossConfig
 from trainer.tuning.config import Choice, Float, Int, TuningConfig
 
 
@@ -31,8 +32,8 @@ def config() -> ExperimentConfig:
         splits=SplitConfig(eval_days=1, test_days=1),
         trainer=TrainerConfig(
             stages=(
-                StageConfig("retrieval", "two_tower", capacity=200, list_capacity=30),
-                StageConfig("ranking", "din", capacity=50, list_capacity=20, min_candidate_stage=2),
+                StageConfig("retrieval", TwoTower(), capacity=200, list_capacity=30),
+                StageConfig("ranking", Din(), capacity=50, list_capacity=20, min_candidate_stage=2),
             ),
             loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=512)),
             epochs=8,
@@ -43,10 +44,10 @@ def config() -> ExperimentConfig:
         tuning=TuningConfig(
             search_space=(
                 Float("learning_rate", 1e-3, 1e-2, sampling="log"),
-                Float("loss.lcron.temperature", 10.0, 200.0, sampling="log"),
-                Float("loss.lcron.end_to_end_weight", 0.2, 5.0, sampling="log"),
-                Choice("stages.0.hidden_units", ("128,64", "256,128")),
-                Int("stages.0.output_dim", 16, 64, step=2, sampling="log"),
+                Float("loss.method.temperature", 10.0, 200.0, sampling="log"),
+                Float("loss.method.end_to_end_weight", 0.2, 5.0, sampling="log"),
+                Choice("stages.0.tower.hidden_units", ("128,64", "256,128")),
+                Int("stages.0.tower.output_dim", 16, 64, step=2, sampling="log"),
             ),
             num_trials=6,
             epochs=4,

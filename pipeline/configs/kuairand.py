@@ -12,14 +12,15 @@ Hardware and time: 5 CPU-minutes of one core for the 3 epochs, beside the data a
 
 import dataclasses
 
-from pipeline.benchmark.config import BenchmarkConfig
+from pipeline.comparison.config import BenchmarkConfig
 from pipeline.experiment import AdapterConfig, ExperimentConfig
 from pipeline.splits import SplitConfig
-from trainer.config import StageConfig, TrainerConfig
+from trainer.config.losses import CatalogueLossConfig, LossConfig
+from trainer.config.towers import Din, ItemSimilarity
+from trainer.config.trainer import StageConfig, TrainerConfig
+from trainer.data.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.gate import Gate
-from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
-from trainer.losses.config import CatalogueLossConfig, LossConfig
 
 FEATURES = FeatureSpec(
     request=(
@@ -65,16 +66,14 @@ def config() -> ExperimentConfig:
         trainer=TrainerConfig(
             stages=(
                 StageConfig(
-                    "retrieval", "item_similarity", capacity=200, list_capacity=20, hidden_units=(128,), output_dim=128
+                    "retrieval", ItemSimilarity(hidden_units=(128,), output_dim=128), capacity=200, list_capacity=20
                 ),
                 StageConfig(
                     "ranking",
-                    "din",
+                    Din(hidden_units=(64,), attention_units=16),
                     capacity=100,
                     list_capacity=10,
                     adds_to_previous=True,
-                    hidden_units=(64,),
-                    attention_units=16,
                 ),
             ),
             # Exposures teach as well as long views do: what the app showed to a user is most of what can be foretold.

@@ -12,10 +12,11 @@ Hardware and time: the real logs are hundreds of millions of rows; use a GPU mac
 
 import dataclasses
 
-from pipeline.benchmark.config import BenchmarkConfig
+from pipeline.comparison.config import BenchmarkConfig
 from pipeline.configs import recflow_two_stage
 from pipeline.experiment import AdapterConfig, ExperimentConfig
-from trainer.config import StageConfig
+from trainer.config.towers import Din, Mlp, TwoTower
+from trainer.config.trainer import StageConfig
 
 FEATURES = dataclasses.replace(recflow_two_stage.FEATURES, list_size=50, ground_truth_stage=4)
 
@@ -23,9 +24,9 @@ PAPER_PROTOCOL = {
     key: value for key, value in recflow_two_stage.PAPER_PROTOCOL.items() if not key.startswith("trainer.stages.1.")
 } | {
     # The paper's MLP and DIN.
-    "trainer.stages.1.hidden_units": "128,64,32",
-    "trainer.stages.2.hidden_units": "128,128,32",
-    "trainer.stages.2.attention_units": "80",
+    "trainer.stages.1.tower.hidden_units": "128,64,32",
+    "trainer.stages.2.tower.hidden_units": "128,128,32",
+    "trainer.stages.2.tower.attention_units": "80",
 }
 
 
@@ -49,9 +50,9 @@ def _three_stages(two_stages: ExperimentConfig) -> ExperimentConfig:
         trainer=dataclasses.replace(
             two_stages.trainer,
             stages=(
-                StageConfig("retrieval", "two_tower", capacity=500, list_capacity=40),
-                StageConfig("preranking", "mlp", capacity=200, list_capacity=30, min_candidate_stage=1),
-                StageConfig("ranking", "din", capacity=100, list_capacity=20, min_candidate_stage=3),
+                StageConfig("retrieval", TwoTower(), capacity=500, list_capacity=40),
+                StageConfig("preranking", Mlp(), capacity=200, list_capacity=30, min_candidate_stage=1),
+                StageConfig("ranking", Din(), capacity=100, list_capacity=20, min_candidate_stage=3),
             ),
         ),
         benchmark=BenchmarkConfig(PAPER_PROTOCOL, max_catalogue_requests=2_000, paper="three_stage"),

@@ -12,14 +12,15 @@ Hardware and time: the real logs are hundreds of millions of rows; use a GPU mac
 
 import dataclasses
 
-from datasets.simulator import SimulatorConfig
-from pipeline.benchmark.config import BenchmarkConfig
+from pipeline.comparison.config import BenchmarkConfig
 from pipeline.experiment import AdapterConfig, ExperimentConfig
 from pipeline.splits import SplitConfig
-from trainer.config import StageConfig, TrainerConfig
+from sources.simulator import SimulatorConfig
+from trainer.config.towers import Din, TwoTower
+from trainer.config.trainer import StageConfig, TrainerConfig
+from trainer.data.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.gate import Gate
-from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
 
 PAPER_PROTOCOL = {
     # All days but the last, in their order, in one pass at a constant rate; inside the logged lists alone.
@@ -29,10 +30,10 @@ PAPER_PROTOCOL = {
     "trainer.loss.catalogue.weight": "0",
     # DSSM and DIN in the paper's widths.
     "trainer.stages.0.tower": "dssm",
-    "trainer.stages.0.hidden_units": "128,64",
-    "trainer.stages.0.output_dim": "32",
-    "trainer.stages.1.hidden_units": "128,128,32",
-    "trainer.stages.1.attention_units": "80",
+    "trainer.stages.0.tower.hidden_units": "128,64",
+    "trainer.stages.0.tower.output_dim": "32",
+    "trainer.stages.1.tower.hidden_units": "128,128,32",
+    "trainer.stages.1.tower.attention_units": "80",
 }
 
 FEATURES = FeatureSpec(
@@ -70,8 +71,8 @@ def config() -> ExperimentConfig:
         splits=SplitConfig(eval_days=1, test_days=1),
         trainer=TrainerConfig(
             stages=(
-                StageConfig("retrieval", "two_tower", capacity=500, list_capacity=30),
-                StageConfig("ranking", "din", capacity=100, list_capacity=20, min_candidate_stage=2),
+                StageConfig("retrieval", TwoTower(), capacity=500, list_capacity=30),
+                StageConfig("ranking", Din(), capacity=100, list_capacity=20, min_candidate_stage=2),
             ),
             item_embedding_dim=8,
             epochs=1,

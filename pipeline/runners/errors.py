@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-_OWN_PACKAGES = ("components", "datasets", "pipeline", "serving", "trainer")
+from pipeline.source_hash import OWN_PACKAGES
+
 _BEAM_SUFFIX = re.compile(r" \[while running '.*'\]$")
 
 
@@ -47,6 +48,6 @@ def root_cause(error: BaseException) -> str:
         # Beam puts the whole trace of a worker into the message, with the error itself last.
         return _BEAM_SUFFIX.sub("", lines[-1])
     message = " ".join(lines)[:1000]
-    if message and type(error).__module__.partition(".")[0] in _OWN_PACKAGES:
+    if message and type(error).__module__.partition(".")[0] in OWN_PACKAGES:
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -5,7 +5,7 @@ import datetime
 import logging
 import shutil
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -25,8 +25,7 @@ from pipeline.runners.capture import captured_output
 from pipeline.runners.errors import ComponentFailedError, PipelineError, ReleaseRefusedError, root_cause
 from pipeline.runners.run_lock import run_lock
 from pipeline.runners.ticker import Ticker, format_duration
-
-Report = Callable[[str], None]
+from trainer.reporting import Report
 
 
 def run_local(

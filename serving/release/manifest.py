@@ -8,6 +8,8 @@ from typing import Any
 
 import dacite
 
+FORMAT = 1
+
 
 class ReleaseError(Exception):
     """A release that cannot be read, pushed or trusted."""
@@ -48,6 +50,7 @@ class Manifest:
       refresh_of: the earlier release whose weights these are, with the items of another catalogue; nobody evaluated it.
       index: how retrieval searches the catalogue: its `kind` and `recall@<k>`, the share of the exact answer that it
         finds.
+      format: of the file; other versions of this project may write another.
     """
 
     version: int
@@ -62,6 +65,7 @@ class Manifest:
     rollback_of: int | None = None
     refresh_of: int | None = None
     index: dict[str, Any] | None = None
+    format: int = FORMAT
 
     def __post_init__(self) -> None:
         names = [stage.name for stage in self.stages]
@@ -110,6 +114,10 @@ class Manifest:
             fields: Mapping[str, Any] = json.loads(text)
             if not isinstance(fields, dict):
                 raise ReleaseError(f"a JSON object is expected. Received: {type(fields).__name__}")
+            if fields.get("format", FORMAT) != FORMAT:
+                raise ReleaseError(
+                    f"`format` must be {FORMAT}. Received: {fields['format']!r}. Read it with the lcron that wrote it"
+                )
             fingerprint = fields.pop("fingerprint", None)
             manifest = dacite.from_dict(cls, fields, dacite.Config(strict=True, cast=[tuple]))
             if fingerprint != manifest.fingerprint:

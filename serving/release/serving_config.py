@@ -7,7 +7,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.release.pin import Pin
-from serving.server.model_config import model_config
+from serving.server.models.model_config import model_config
 
 NUM_VERSIONS_SERVED = 2
 """A client that learnt of a release from retrieval must still find it in the later stages after the next push."""

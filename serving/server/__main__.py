@@ -4,11 +4,11 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from serving.server.flags import parse_flags
 from serving.server.messages import TextMessageError
-from serving.server.model_config import ModelConfigError
+from serving.server.models.model_config import ModelConfigError
 from serving.server.options import ServeError
-from serving.server.settings import read_settings
+from serving.server.program.flags import parse_flags
+from serving.server.program.settings import read_settings
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "python -m serving.server") -> int:
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "python -m se
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         settings = None if flags.version else read_settings(flags)
-        from serving.server.program import run, version_text  # TensorFlow takes seconds: what is wrong ends sooner
+        from serving.server.program.run import run, version_text  # TensorFlow takes seconds: what is wrong ends sooner
 
         if settings is None:
             print(version_text())

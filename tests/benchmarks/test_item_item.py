@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.item_item import main, popularity, read_requests, recalls, ridge
-from datasets.kuairand.exposures import Exposures
+from sources.kuairand.exposures import Exposures
 
 NUM_ITEMS = 6
 # user, video, day, long view; by user and day

@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner
 from patience import PATIENCE_S
 
-from benchmarks.losses import main
-from benchmarks.losses_cases import (
+from benchmarks.losses.__main__ import main
+from benchmarks.losses.cases import (
     METHODS,
     OPERATOR_NAMES,
     TRAINING_STEP,
@@ -18,9 +18,9 @@ from benchmarks.losses_cases import (
     loss_cases,
     operator_cases,
 )
-from benchmarks.losses_report import Result, page, verdicts
-from benchmarks.losses_steps import build
-from benchmarks.measure import Measurement, Measurer
+from benchmarks.losses.report import Result, page, verdicts
+from benchmarks.losses.steps import build
+from benchmarks.shared.measure import Measurement, Measurer
 
 MIB = 2**20
 FORMS = (", dense", ", streamed")
@@ -131,7 +131,7 @@ def test_a_measurement_is_stopped_at_its_time_limit():
 
 def test_an_error_of_a_case_is_reported():
     with pytest.raises(RuntimeError, match=r"KeyError: 'bubble_sort'"):
-        Measurer("benchmarks.losses_steps", PATIENCE_S).measure(Case("operator", "bubble_sort", "eager", 2, 8))
+        Measurer("benchmarks.losses.steps", PATIENCE_S).measure(Case("operator", "bubble_sort", "eager", 2, 8))
 
 
 def test_a_case_over_the_memory_limit_is_reported_and_not_tried(tmp_path):

@@ -5,10 +5,10 @@ import json
 import numpy as np
 from click.testing import CliRunner
 
-from benchmarks.packing import main
-from benchmarks.packing_ways import Sizes, write_examples
-from benchmarks.train_world import FEATURES
-from trainer.input import read_requests
+from benchmarks.packing.__main__ import main
+from benchmarks.packing.ways import Sizes, write_examples
+from benchmarks.train.world import FEATURES
+from trainer.data.input import read_requests
 
 
 def test_figures():

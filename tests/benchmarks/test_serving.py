@@ -5,11 +5,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.serving import main
-from benchmarks.serving_cells import Cell
-from benchmarks.serving_floor import Floor
-from benchmarks.serving_report import verdicts
-from benchmarks.serving_run import Results
+from benchmarks.serving.__main__ import main
+from benchmarks.serving.cells import Cell
+from benchmarks.serving.floor import Floor
+from benchmarks.serving.report import verdicts
+from benchmarks.serving.run import Results
 from benchmarks.soak import main as soak
 
 CALLS = ["retrieval of 100", "ranking of 200", "cascade, one call", "cascade, two hops"]

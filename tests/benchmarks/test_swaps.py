@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmarks.client_processes import Answer
-from benchmarks.known_answers import Judged, is_same
-from benchmarks.swaps_drill import Course, Window
-from benchmarks.swaps_report import summary, text
+from benchmarks.shared.client_processes import Answer
+from benchmarks.swaps.drill import Course, Window
+from benchmarks.swaps.known_answers import Judged, is_same
+from benchmarks.swaps.report import summary, text
 
 
 def course_of(values, *, failed=(), damaged_was_loaded=False):

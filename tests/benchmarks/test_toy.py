@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from benchmarks.toy import main
-from benchmarks.toy_cascade import Cascade, ToyTrainer, measure
-from benchmarks.toy_methods import REFERENCE
-from benchmarks.toy_report import write_page
-from benchmarks.toy_world import (
+from benchmarks.toy.__main__ import main
+from benchmarks.toy.cascade import Cascade, ToyTrainer, measure
+from benchmarks.toy.methods import REFERENCE
+from benchmarks.toy.report import write_page
+from benchmarks.toy.world import (
     CANDIDATE_STAGE,
     GROUND_TRUTH_SIZE,
     LABELS,
@@ -23,7 +23,7 @@ from benchmarks.toy_world import (
     draw_requests,
     draw_strengths,
 )
-from trainer.losses.config import LossConfig
+from trainer.config.losses import Arf, Bce, LossConfig
 
 WORLD = World(num_tastes=4, seen_tastes=2, retrieval_dim=2)
 
@@ -81,7 +81,7 @@ def test_measures_of_a_cascade_made_by_hand():
 
 def test_a_run_starts_afresh():
     requests = draw_requests(WORLD, 0, 16)
-    trainer = ToyTrainer(WORLD, (30, 20), LossConfig("arf"), batch_size=4)  # ARF has weights of its own
+    trainer = ToyTrainer(WORLD, (30, 20), LossConfig(Arf()), batch_size=4)  # ARF has weights of its own
     measures = []
     for _ in range(2):
         trainer.train(requests, seed=3, num_steps=2, learning_rate=0.1)
@@ -92,7 +92,7 @@ def test_a_run_starts_afresh():
 
 def test_training_teaches():
     requests, held_out = draw_requests(WORLD, 0, 256), draw_requests(WORLD, 0, 256, held_out=True)
-    trainer = ToyTrainer(WORLD, (20, 12), LossConfig("bce"), batch_size=32)
+    trainer = ToyTrainer(WORLD, (20, 12), LossConfig(Bce()), batch_size=32)
     trainer.train(requests, seed=0, num_steps=1, learning_rate=1e-6)
     before = trainer.measure(held_out)
     trainer.train(requests, seed=0, num_steps=200, learning_rate=0.05)

@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 
-from benchmarks.train import main
-from benchmarks.train_world import FEATURES, World
-from trainer.request_batch import empty_batch
+from benchmarks.train.__main__ import main
+from benchmarks.train.world import FEATURES, World
+from trainer.config.towers import Din, Dssm
+from trainer.data.request_batch import empty_batch
 
 SMALL = World(num_users=20, num_items=100, num_requests=64, batch_size=16)
 
@@ -53,8 +54,8 @@ def test_requests_have_the_form_of_a_training_batch():
 
 def test_the_model_is_the_papers():
     retrieval, ranking = SMALL.config.stages
-    assert (retrieval.tower, retrieval.hidden_units, retrieval.output_dim) == ("dssm", (128, 64), 32)
-    assert (ranking.tower, ranking.hidden_units, ranking.attention_units) == ("din", (128, 128, 32), 80)
+    assert retrieval.tower == Dssm((128, 64), output_dim=32)
+    assert ranking.tower == Din((128, 128, 32), attention_units=80)
     assert SMALL.config.item_embedding_dim == 8
     assert SMALL.config.loss.catalogue.weight == 0
     assert World(catalogue=True).config.loss.catalogue.weight > 0

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from datasets.adapter import Count, Record, Shard
-from datasets.errors import DataError
+from sources.adapter import Count, Record, Shard
+from sources.reading import DataError
 
 
 class DayFileAdapter:

@@ -32,7 +32,7 @@ def test_unknown_name():
     ("kind", "options", "message"),
     [
         ("nowhere.Adapter", {}, "'nowhere.Adapter' cannot be imported: No module named 'nowhere'"),
-        ("datasets.adapter.Nothing", {}, "'datasets.adapter.Nothing' cannot be imported"),
+        ("sources.adapter.Nothing", {}, "'sources.adapter.Nothing' cannot be imported"),
         ("recflow", {"data_dir": ".", "list": 1}, "does not take its options: .*unexpected keyword argument 'list'"),
     ],
 )

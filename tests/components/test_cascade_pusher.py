@@ -9,15 +9,15 @@ from components.cascade_pusher.executor import Executor
 from serving.release.manifest import Stage
 from serving.release.push import push
 from serving.release.store import ReleaseStore
-from trainer.candidate import CandidateManifest, CandidateStage
-from trainer.catalogue_misses import CatalogueMisses
-from trainer.config import TrainerConfig
-from trainer.config_json import from_plain, to_json
+from trainer.config.json_text import from_plain, to_json
+from trainer.config.trainer import TrainerConfig
+from trainer.data.catalogue_misses import CatalogueMisses
+from trainer.data.features import Categorical, FeatureSpec
 from trainer.evaluation.evaluate import JSON_NAME
 from trainer.evaluation.gate import Decision
 from trainer.evaluation.result import EvaluationResult
-from trainer.features import Categorical, FeatureSpec
-from trainer.training_record import TrainingRecord
+from trainer.release.candidate import CandidateManifest, CandidateStage
+from trainer.release.training_record import TrainingRecord
 
 STAGES = (CandidateStage("retrieval", "two_tower", 20, None), CandidateStage("ranking", "din", 10, None))
 FEATURES = FeatureSpec(request=(Categorical("tab", "int64"),), history_size=20)

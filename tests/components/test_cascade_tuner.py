@@ -8,29 +8,29 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
-from components.artifacts import CandidateRelease
+from components.artifacts import CandidateRelease, read_hyperparameters
 from components.cascade_trainer.executor import Executor as TrainerExecutor
 from components.cascade_tuner.executor import Executor
-from components.hyperparameters import read_hyperparameters
 from components.progress import PROGRESS_LOGGER
-from trainer.candidate import read_manifest
-from trainer.config import StageConfig, TrainerConfig
-from trainer.config_json import to_json
-from trainer.losses.config import CatalogueLossConfig, LossConfig
+from trainer.config.json_text import to_json
+from trainer.config.losses import Bce, CatalogueLossConfig, LossConfig
+from trainer.config.towers import Dssm, Mlp
+from trainer.config.trainer import StageConfig, TrainerConfig
+from trainer.release.candidate import read_manifest
 from trainer.tuning.config import Choice, Float, TuningConfig
 
 CONFIG = TrainerConfig(
     stages=(
-        StageConfig("retrieval", "dssm", 20, list_capacity=4, hidden_units=(8,), output_dim=4),
-        StageConfig("ranking", "mlp", 10, list_capacity=3, hidden_units=(8,)),
+        StageConfig("retrieval", Dssm(hidden_units=(8,), output_dim=4), 20, list_capacity=4),
+        StageConfig("ranking", Mlp(hidden_units=(8,)), 10, list_capacity=3),
     ),
-    loss=LossConfig("bce", catalogue=CatalogueLossConfig(weight=0.0)),
+    loss=LossConfig(Bce(), catalogue=CatalogueLossConfig(weight=0.0)),
     item_embedding_dim=4,
     epochs=1,
     batch_size=16,
 )
 TUNING = TuningConfig(
-    (Float("learning_rate", 1e-3, 1e-1, sampling="log"), Choice("stages.1.hidden_units", ("16", "16,8"))),
+    (Float("learning_rate", 1e-3, 1e-1, sampling="log"), Choice("stages.1.tower.hidden_units", ("16", "16,8"))),
     num_trials=2,
     max_requests=40,
     strategy="random",
@@ -68,11 +68,11 @@ def test_tunes_and_trains_with_the_best(inputs, artifact, execute, transformed_d
     execute(Executor, inputs, outputs, tuning=to_json(TUNING), state_dir=str(tmp_path / "tuning"), **common)
 
     values = read_hyperparameters([best])
-    assert list(values) == ["learning_rate", "stages.1.hidden_units"]
+    assert list(values) == ["learning_rate", "stages.1.tower.hidden_units"]
     with open(Path(results.uri, "trials.csv")) as file:
         first, second = csv.DictReader(file)
     assert float(first["val_end_to_end_recall"]) >= float(second["val_end_to_end_recall"])
-    assert (float(first["learning_rate"]), first["stages.1.hidden_units"]) == tuple(values.values())
+    assert (float(first["learning_rate"]), first["stages.1.tower.hidden_units"]) == tuple(values.values())
     scores = [trial["score"] for trial in json.loads(Path(results.uri, "tuner_results.json").read_text())]
     assert scores == [float(first["val_end_to_end_recall"]), float(second["val_end_to_end_recall"])]
     assert Path(results.uri, "trials.svg").read_text().rstrip().endswith("</svg>")
@@ -94,9 +94,9 @@ def test_tunes_and_trains_with_the_best(inputs, artifact, execute, transformed_d
         )
     config = read_manifest(release.uri).config
     assert config.learning_rate == values["learning_rate"]
-    assert ",".join(map(str, config.stages[1].hidden_units)) == values["stages.1.hidden_units"]
+    assert ",".join(map(str, config.stages[1].tower.hidden_units)) == values["stages.1.tower.hidden_units"]
     assert config.batch_size == CONFIG.batch_size
-    tuned = f"tuned: learning_rate={values['learning_rate']:.4g}, stages.1.hidden_units="
+    tuned = f"tuned: learning_rate={values['learning_rate']:.4g}, stages.1.tower.hidden_units="
     assert any(line.startswith(tuned) for line in caplog.messages)
 
 

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
+from components.artifacts import judging_files, split_files
 from components.example_gen.adapters import declare_adapter
 from components.example_gen.executor import CatalogueExampleGenExecutor, RequestExampleGenExecutor
 from components.example_gen.fingerprint import fingerprint
-from components.examples import judging_files, split_files
-from datasets.errors import DataError
+from sources.reading import DataError
 
 DAYS = ("2024-01-01", "2024-01-02", "2024-01-03")
 

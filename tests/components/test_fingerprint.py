@@ -4,7 +4,7 @@ import os
 import pytest
 
 from components.example_gen.fingerprint import fingerprint
-from datasets.errors import DataError
+from sources.reading import DataError
 
 
 @pytest.fixture

@@ -9,18 +9,18 @@ import tensorflow as tf
 from patience import PATIENCE_S
 from tfx.types import standard_artifacts
 
+from components.artifacts import split_files
 from components.example_gen.adapters import declare_adapter, load_adapter
 from components.example_gen.executor import CatalogueExampleGenExecutor, RequestExampleGenExecutor
 from components.example_gen.fingerprint import fingerprint
-from components.examples import split_files
-from datasets.request_log import RequestLogAdapter
 from pipeline.refresh_catalogue import refresh_catalogue
 from serving.client import ClientConfig, RecommenderClient, Request
 from serving.release.manifest import Stage
 from serving.release.push import push
 from serving.release.store import ReleaseStore
 from serving.request_log import RequestLog
-from serving.server.release_server import release_server
+from serving.server.program.release_server import release_server
+from sources.request_log import RequestLogAdapter
 
 STAGES = (Stage("retrieval", 20), Stage("ranking", 10))
 NUM_REQUESTS = 8

@@ -7,7 +7,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import standard_artifacts
 
 from components.strict_example_validator.executor import Executor
-from datasets.errors import DataError
+from sources.reading import DataError
 
 SCHEMA = """
 feature { name: "age" type: INT presence { min_fraction: 1.0 } shape { dim { size: 1 } }

@@ -63,8 +63,8 @@ def test_parts_that_do_not_fit_are_refused(values, message):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_fields_that_must_fit_each_other_are_set_in_any_order(order):
-    both = {"trainer.loss.lcron.operator": "sparse_top_k", "trainer.loss.lcron.epsilon": "1e-6"}
-    lcron = load("demo").with_overrides(dict(list(both.items())[::order])).trainer.loss.lcron
+    both = {"trainer.loss.method.operator": "sparse_top_k", "trainer.loss.method.epsilon": "1e-6"}
+    lcron = load("demo").with_overrides(dict(list(both.items())[::order])).trainer.loss.method
     assert (lcron.operator, lcron.epsilon) == ("sparse_top_k", 1e-6)
 
 

@@ -17,8 +17,6 @@ from click.testing import CliRunner
 from killed_run import killed_run
 from patience import PATIENCE_S
 
-from datasets.recflow.adapter import RecFlowAdapter
-from datasets.simulator import simulate
 from pipeline.cli import cli
 from pipeline.cli.logged_requests import as_request
 from pipeline.configs import load
@@ -28,6 +26,8 @@ from pipeline.runners.errors import ComponentFailedError, ReleaseRefusedError
 from pipeline.runners.local import run_local
 from serving.client import ClientConfig, RecommenderClient
 from serving.release.store import ReleaseStore
+from sources.recflow.adapter import RecFlowAdapter
+from sources.simulator import simulate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.experiment import AdapterConfig, ExperimentConfig, ServingValidationConfig
 from pipeline.splits import SplitConfig
-from trainer.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
+from trainer.data.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
 from trainer.tuning.config import Float, TuningConfig
 
 EXPERIMENT = ExperimentConfig(
@@ -30,8 +30,12 @@ def test_json_round_trip():
         ("trainer.epochs", "7", lambda config: config.trainer.epochs == 7),
         ("trainer.learning_rate", "1e-4", lambda config: config.trainer.learning_rate == 1e-4),
         ("trainer.stages.1.capacity", "30", lambda config: config.trainer.stages[1].capacity == 30),
-        ("trainer.stages.1.tower", "mlp", lambda config: config.trainer.stages[1].tower == "mlp"),
-        ("trainer.stages.0.hidden_units", "8, 4", lambda config: config.trainer.stages[0].hidden_units == (8, 4)),
+        ("trainer.stages.1.tower", "mlp", lambda config: config.trainer.stages[1].tower.kind == "mlp"),
+        (
+            "trainer.stages.0.tower.hidden_units",
+            "8, 4",
+            lambda config: config.trainer.stages[0].tower.hidden_units == (8, 4),
+        ),
         ("splits.train_days", "none", lambda config: config.splits.train_days is None),
         ("splits.train_days", "3", lambda config: config.splits.train_days == 3),
         ("evaluation.max_requests", "50", lambda config: config.evaluation.max_requests == 50),

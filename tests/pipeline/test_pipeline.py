@@ -4,14 +4,14 @@ import json
 import pytest
 from tfx.components import SchemaGen
 
-from components.curated_schema import CuratedSchema
-from datasets.errors import DataError
-from datasets.simulator import SimulatorConfig, simulate
+from components.curated_schema.component import CuratedSchema
 from pipeline.configs import load
 from pipeline.experiment import AdapterConfig
 from pipeline.pipeline import create_components, create_pipeline
 from pipeline.splits import SplitConfig
-from trainer.config_json import from_json
+from sources.reading import DataError
+from sources.simulator import SimulatorConfig, simulate
+from trainer.config.json_text import from_json
 from trainer.tuning.config import TuningConfig
 
 EXPERIMENT = load("demo", smoke=True)

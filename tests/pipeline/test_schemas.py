@@ -6,7 +6,7 @@ from tensorflow_data_validation.statistics.stats_impl import generate_statistics
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.example_gen.serialization import serialize_record
-from datasets.kuairand.adapter import DEFAULT_USER_FEATURES
+from sources.kuairand.adapter import DEFAULT_USER_FEATURES
 
 SCHEMAS = Path(__file__).parents[2] / "pipeline" / "schemas"
 FIRST = {

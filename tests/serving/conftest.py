@@ -19,9 +19,9 @@ from tensorflow_serving.apis import (
 )
 
 from serving import signatures
-from serving.server.model_config import ModelConfig, model_config
-from serving.server.server import ModelServer
-from serving.server.version_source import Aspired, VersionSource
+from serving.server.models.model_config import ModelConfig, model_config
+from serving.server.models.version_source import Aspired, VersionSource
+from serving.server.program.server import ModelServer
 
 DTYPES = {
     "float": tf.float32,

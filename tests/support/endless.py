@@ -1,4 +1,4 @@
-"""What `benchmarks.measure` measures when nothing may come of it."""
+"""What `benchmarks.shared.measure` measures when nothing may come of it."""
 
 import threading
 

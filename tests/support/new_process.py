@@ -24,7 +24,7 @@ class NewProcess:
         self, script: Path, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
     ) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["trainer.training", "trainer.tuning.tune"])
+        context.set_forkserver_preload(["trainer.training.run", "trainer.tuning.tune"])
         self._process = context.Process(target=_run, args=(script, arguments, log, environment or {}))
         self._process.start()
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.cascade_model import CascadeModel
-from trainer.config import StageConfig, TrainerConfig
-from trainer.features import EncodedFeature, FeatureSpec, HistoryFeature
-from trainer.item_table import ItemTable
-from trainer.losses.config import CatalogueLossConfig, LossConfig
-from trainer.request_batch import empty_batch
+from trainer.config.losses import CatalogueLossConfig, LossConfig
+from trainer.config.towers import Din, TwoTower
+from trainer.config.trainer import StageConfig, TrainerConfig
+from trainer.data.features import EncodedFeature, FeatureSpec, HistoryFeature
+from trainer.data.item_table import ItemTable
+from trainer.data.request_batch import empty_batch
+from trainer.model.cascade_model import CascadeModel
 
 NUM_ITEMS, NUM_TOPICS = 20, 4
 REQUEST_FEATURES = (EncodedFeature("country", 3, 4),)
@@ -21,8 +22,8 @@ class Tiny:
     features = FeatureSpec(history=(HistoryFeature("grade", 3),), history_size=3, list_size=6)
     config = TrainerConfig(
         stages=(
-            StageConfig("retrieval", "two_tower", 10, list_capacity=4, hidden_units=(4,), output_dim=4),
-            StageConfig("ranking", "din", 5, list_capacity=2, hidden_units=(4,), attention_units=3),
+            StageConfig("retrieval", TwoTower(hidden_units=(4,), output_dim=4), 10, list_capacity=4),
+            StageConfig("ranking", Din(hidden_units=(4,), attention_units=3), 5, list_capacity=2),
         ),
         loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=8, num_retrieved_negatives=5)),
         item_embedding_dim=4,

@@ -13,13 +13,13 @@ from trainer.evaluation.files import write_text
 from trainer.evaluation.gate import decide
 from trainer.evaluation.manifest import Stage, read_outline
 from trainer.evaluation.popularity import popularity_metrics, popularity_positions, popularity_ranks
-from trainer.evaluation.progress import Report
 from trainer.evaluation.recall import pooled_recall, recall_interval
 from trainer.evaluation.release_evaluation import ReleaseEvaluation, evaluate_release
 from trainer.evaluation.report import render_report
 from trainer.evaluation.requests import Requests, read_requests
 from trainer.evaluation.result import BASELINE, CANDIDATE, EvaluationResult
 from trainer.evaluation.slices import slice_metrics
+from trainer.reporting import Report
 
 JSON_NAME = "evaluation.json"
 HTML_NAME = "evaluation.html"

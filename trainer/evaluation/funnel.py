@@ -8,10 +8,10 @@ import numpy as np
 from trainer.evaluation.catalogue import Catalogue
 from trainer.evaluation.examples import EXAMPLES, read_batches
 from trainer.evaluation.pairs import NOWHERE
-from trainer.evaluation.progress import Progress
 from trainer.evaluation.recall import mean_recall, pooled_recall
 from trainer.evaluation.requests import Requests
 from trainer.evaluation.stage_models import StageModels
+from trainer.reporting import Progress
 
 EXCLUDED = "excluded"
 NOT_IN_CATALOGUE = "not_in_catalogue"

@@ -1,19 +1,26 @@
 """Metrics inside logged lists: each stage on the whole list, and all of them one after the other."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import tensorflow as tf
 
+from trainer.data.labels import graded_labels
 from trainer.evaluation.catalogue import Catalogue
 from trainer.evaluation.examples import EXAMPLES, FLOAT_LIST, INT64_LIST, STRING, STRING_LIST, read_batches
-from trainer.evaluation.progress import Progress
+from trainer.evaluation.kendall_tau import KendallTau
+from trainer.evaluation.ndcg import Ndcg
 from trainer.evaluation.requests import Requests, aligned
 from trainer.evaluation.stage_models import StageModels
-from trainer.graded_labels import graded_labels
-from trainer.metrics.kendall_tau import KendallTau
-from trainer.metrics.ndcg import Ndcg
-from trainer.metrics.recall import Recall
+from trainer.model.recall import Recall
+from trainer.reporting import Progress
 
-NDCG_TOP_N = 10
+METRICS: Mapping[str, Callable[[], tf.keras.metrics.Metric]] = {
+    "ndcg@10": lambda: Ndcg(10),
+    "kendall_tau": KendallTau,
+}
+"""Of the scores and labels of a stage, by the last part of their name; their state is updated by scores, labels and
+`where`."""
 
 _FEATURES = {
     "request_id": STRING,
@@ -47,23 +54,22 @@ def list_metrics(
       progress: counts the requests.
 
     Returns:
-      `list/recall` (end to end), `list/<stage>/recall` (the stage alone on the full list) and
-      `list/<stage>/ndcg@10` and `list/<stage>/kendall_tau` (of scores and labels); each the mean over lists.
+      `list/recall` (end to end), `list/<stage>/recall` (the stage alone on the full list) and, of the names in
+      `METRICS`, `list/<stage>/<name>`; each the mean over lists.
     """
     capacities = [stage.list_capacity for stage in models.stages]
     recalls = [Recall([capacity]) for capacity in capacities]
-    ndcgs = [Ndcg(NDCG_TOP_N) for _ in capacities]
-    taus = [KendallTau() for _ in capacities]
+    others = [{name: metric() for name, metric in METRICS.items()} for _ in capacities]
     recall = Recall(capacities)
 
     @tf.function(input_signature=_LIST_SIGNATURE, autograph=False)
     def update(stage_scores: tf.Tensor, labels: tf.Tensor, ground_truth: tf.Tensor, where: tf.Tensor) -> None:
         scores_by_stage = [stage_scores[index] for index in range(len(capacities))]
         recall.update_state(scores_by_stage, ground_truth, where)
-        for scores, stage_recall, ndcg, tau in zip(scores_by_stage, recalls, ndcgs, taus, strict=True):
+        for scores, stage_recall, of_stage in zip(scores_by_stage, recalls, others, strict=True):
             stage_recall.update_state([scores], ground_truth, where)
-            ndcg.update_state(scores, labels, where)
-            tau.update_state(scores, labels, where)
+            for metric in of_stage.values():
+                metric.update_state(scores, labels, where)
 
     for batch in read_batches(requests.files, _FEATURES, batch_size=batch_size, max_examples=len(requests)):
         item_ids = batch["candidate_item_id"].to_tensor(b"").numpy()
@@ -78,10 +84,9 @@ def list_metrics(
         progress.add(len(item_ids))
 
     metrics = {"list/recall": float(recall.result())}
-    for stage, stage_recall, ndcg, tau in zip(models.stages, recalls, ndcgs, taus, strict=True):
+    for stage, stage_recall, of_stage in zip(models.stages, recalls, others, strict=True):
         metrics[f"list/{stage.name}/recall"] = float(stage_recall.result())
-        metrics[f"list/{stage.name}/ndcg@{NDCG_TOP_N}"] = float(ndcg.result())
-        metrics[f"list/{stage.name}/kendall_tau"] = float(tau.result())
+        metrics |= {f"list/{stage.name}/{name}": float(metric.result()) for name, metric in of_stage.items()}
     return metrics
 
 

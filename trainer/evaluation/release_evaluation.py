@@ -8,9 +8,9 @@ from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.funnel import Funnel, run_funnel
 from trainer.evaluation.lists import list_metrics
 from trainer.evaluation.manifest import Stage
-from trainer.evaluation.progress import Progress, Report
 from trainer.evaluation.requests import Requests
 from trainer.evaluation.stage_models import load_stage_models
+from trainer.reporting import Progress, Report
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from trainer.config_json import from_json, to_plain
+from trainer.config.json_text import from_json, to_plain
 from trainer.evaluation.gate import Decision
 from trainer.evaluation.slices import SliceMetrics
 

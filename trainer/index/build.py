@@ -1,13 +1,22 @@
 """The index that a configuration asks for."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
+from trainer.config.index import IndexConfig, IndexKind
 from trainer.index.catalogue_search import CatalogueSearch
-from trainer.index.config import IndexConfig
 from trainer.index.exact_search import ExactSearch
 from trainer.index.item_filters import ItemFilters
 from trainer.index.ivf_search import IvfSearch
 from trainer.index.scann_search import ScannSearch, scann_ops
+
+SEARCHES: Mapping[IndexKind, Callable[[np.ndarray, ItemFilters, IndexConfig], CatalogueSearch]] = {
+    "exact": lambda item_vectors, filters, config: ExactSearch(item_vectors, filters),
+    "ivf": IvfSearch,
+    "scann": ScannSearch,
+}
+"""The search of each kind."""
 
 
 def check_available(config: IndexConfig) -> None:
@@ -31,7 +40,4 @@ def build_search(config: IndexConfig, item_vectors: np.ndarray, filters: ItemFil
     Raises:
       ValueError: ScaNN is asked for and not installed.
     """
-    if config.kind == "exact":
-        return ExactSearch(item_vectors, filters)
-    kind = IvfSearch if config.kind == "ivf" else ScannSearch
-    return kind(item_vectors, filters, config)
+    return SEARCHES[config.kind](item_vectors, filters, config)

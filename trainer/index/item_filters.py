@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from trainer.data.item_table import ItemTable
 from trainer.index.search_query import NO_VALUE, UNKNOWN_VALUE, marked
-from trainer.item_table import ItemTable
 
 
 class ItemFilters(tf.Module):

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from serving import signatures
+from trainer.config.index import IndexConfig
 from trainer.index.catalogue_search import CatalogueSearch
-from trainer.index.config import IndexConfig
 from trainer.index.item_filters import ItemFilters, has_filter
 from trainer.index.leaves import balanced_leaves
 from trainer.index.search_query import SearchQuery

@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from trainer.config.losses import Arf, ArfV2
+from trainer.global_batch import Batch
+from trainer.losses.context import CascadeLossValue, LossContext
 from trainer.losses.lists import count, has_both, masks, mean_over_lists
-from trainer.losses.log_plus import log_plus
 from trainer.losses.permutation_loss import permutation_loss
-from trainer.losses.uncertainty_weighting import uncertainty_weighted
+from trainer.losses.terms import log_plus, uncertainty_weighted
 from trainer.sorting.neural_sort import neural_sort, neural_sort_permutation
 from trainer.sorting.survival import LOG_ZERO
 
@@ -96,3 +98,24 @@ def _log_share(log_permutation: tf.Tensor, capacity: tf.Tensor) -> tf.Tensor:
     in_head = tf.range(tf.shape(log_permutation)[-2])[:, tf.newaxis] < capacity[..., tf.newaxis, tf.newaxis]
     log_head = tf.where(in_head, log_permutation, tf.cast(LOG_ZERO, log_permutation.dtype))
     return tf.reduce_logsumexp(log_head, axis=-2) - tf.math.log(tf.cast(capacity, log_head.dtype))[..., tf.newaxis]
+
+
+def cascade_arf(config: Arf, context: LossContext, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+    """The adapter of `arf_loss`, whose version the class of the configuration says."""
+    values = [
+        arf_loss(
+            stage_scores,
+            batch["labels"],
+            batch["ground_truth"],
+            where=batch["where"],
+            capacity=capacity,
+            log_variance=log_variance,
+            temperature=context.temperature("neural_sort", config.temperature, batch),
+            epsilon=config.epsilon,
+            version=2 if isinstance(config, ArfV2) else 1,
+        )
+        for stage_scores, capacity, log_variance in zip(
+            scores, context.list_capacities, tf.unstack(context.log_variances, len(scores)), strict=True
+        )
+    ]
+    return context.sum_of_stages([value.total for value in values])

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+from trainer.config.losses import Bce
+from trainer.global_batch import Batch
+from trainer.losses.context import CascadeLossValue, LossContext
 from trainer.losses.lists import has_both, masks, mean_over_lists, real_values
 
 
@@ -30,3 +33,10 @@ def bce_loss(scores: tf.Tensor, ground_truth: tf.Tensor, *, where: tf.Tensor | N
     scores = real_values(scores, where)
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=tf.cast(ground_truth, scores.dtype), logits=scores)
     return mean_over_lists(losses, where, has_both(ground_truth, where))
+
+
+def cascade_bce(config: Bce, context: LossContext, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+    """The adapter of `bce_loss`: a stage learns from the items that `min_candidate_stage` says it sees."""
+    reached = [batch["where"] & (batch["candidate_stage"] >= stage.min_candidate_stage) for stage in context.stages]
+    losses = [bce_loss(s, batch["ground_truth"], where=where) for s, where in zip(scores, reached, strict=True)]
+    return context.sum_of_stages(losses)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from trainer.distribution.global_batch import mean_over_replicas
+from trainer.global_batch import mean_over_replicas
 
 
 def catalogue_softmax_loss(

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+from trainer.config.losses import FsLambdaLoss
+from trainer.global_batch import Batch
+from trainer.losses.context import CascadeLossValue, LossContext
 from trainer.losses.lists import better_pairs, has_order, mean_of_lists, ranks, real_values
 from trainer.sorting.survival import real_items
 
@@ -77,3 +80,12 @@ def _discount(rank: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
 
 def _difference(values: tf.Tensor) -> tf.Tensor:
     return values[..., :, tf.newaxis] - values[..., tf.newaxis, :]
+
+
+def cascade_fs_lambda_loss(
+    config: FsLambdaLoss, context: LossContext, scores: list[tf.Tensor], batch: Batch
+) -> CascadeLossValue:
+    """The adapter of `fs_lambda_loss`."""
+    labels = batch["labels"] if config.labels == "graded" else tf.cast(batch["ground_truth"], tf.float32)
+    options = {"where": batch["where"], "top_n": config.top_n, "smoothing": config.smoothing}
+    return context.sum_of_stages([fs_lambda_loss(s, labels, **options) for s in scores])

@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
-from trainer.distribution.global_batch import gather_requests
+from trainer.config.losses import FsRankNet
+from trainer.global_batch import Batch, gather_requests
+from trainer.losses.context import CascadeLossValue, LossContext
 from trainer.losses.lists import better_pairs, real_values
 from trainer.sorting.survival import real_items
 
@@ -48,3 +50,10 @@ def fs_ranknet_loss(scores: tf.Tensor, candidate_stage: tf.Tensor, *, where: tf.
         return tf.math.unsorted_segment_sum(tf.gather(values, order), segment, num_segments=tf.size(stage))
 
     return tf.reduce_sum(tf.math.divide_no_nan(sum_by_stage(loss_of_item), sum_by_stage(pairs_of_item)))
+
+
+def cascade_fs_ranknet(
+    config: FsRankNet, context: LossContext, scores: list[tf.Tensor], batch: Batch
+) -> CascadeLossValue:
+    """The adapter of `fs_ranknet_loss`."""
+    return context.sum_of_stages([fs_ranknet_loss(s, batch["candidate_stage"], where=batch["where"]) for s in scores])

@@ -5,6 +5,9 @@ from typing import Literal
 
 import tensorflow as tf
 
+from trainer.config.losses import Icc
+from trainer.global_batch import Batch
+from trainer.losses.context import CascadeLossValue, LossContext
 from trainer.losses.lists import better_pairs, check_one_per_stage, count, mean_of_lists, ranks, real_values
 from trainer.sorting.survival import real_items
 
@@ -95,3 +98,17 @@ def _passed_and_stopped(
     cut_off = tf.reduce_sum(tf.where(last_passed, scores, 0.0), axis=-1, keepdims=True)
     margin = (scores - cut_off) / temperature
     return tf.where(cuts, tf.sigmoid(margin), 1.0), tf.where(cuts, tf.sigmoid(-margin), 0.0)
+
+
+def cascade_icc(config: Icc, context: LossContext, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+    """The adapter of `icc_loss`."""
+    value = icc_loss(
+        scores,
+        batch["labels"],
+        where=batch["where"],
+        capacities=context.list_capacities,
+        temperature=config.temperature,
+        stage_weights=config.stage_weights or None,
+        ties=config.ties,
+    )
+    return CascadeLossValue(value, {"end_to_end_loss": value})

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from trainer.config.losses import Lcron
+from trainer.global_batch import Batch
+from trainer.losses.context import CascadeLossValue, LossContext, learned_weight
 from trainer.losses.lists import check_one_per_stage, count, has_both, masks, mean_over_lists
-from trainer.losses.log_plus import log_plus
-from trainer.losses.uncertainty_weighting import uncertainty_weighted
+from trainer.losses.terms import log_plus, uncertainty_weighted
 from trainer.sorting.neural_sort import neural_sort
 from trainer.sorting.survival import SortingOperator, Survival
 
@@ -215,3 +217,25 @@ def _capacities(
         capacities = [None] * len(scores_by_stage)
     check_one_per_stage("capacities", capacities, scores_by_stage)
     return [size if capacity is None else capacity for capacity in capacities]
+
+
+def cascade_lcron(config: Lcron, context: LossContext, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+    """The adapter of `lcron_loss`."""
+    value = lcron_loss(
+        scores,
+        batch["ground_truth"],
+        where=batch["where"],
+        capacities=context.list_capacities if config.use_list_capacities else None,
+        end_to_end_weight=1.0 if config.end_to_end_weight is None else config.end_to_end_weight,
+        end_to_end_log_variance=context.end_to_end_log_variance,
+        single_weight=config.single_weight,
+        log_variances=context.log_variances,
+        temperature=context.temperature(config.operator, config.temperature, batch),
+        operator=context.operator(config.operator, batch),
+        negative_weight=config.negative_weight,
+        epsilon=config.epsilon,
+    )
+    terms = {"end_to_end_loss": value.end_to_end}
+    if context.end_to_end_log_variance is not None:
+        terms["end_to_end_loss_weight"] = learned_weight(context.end_to_end_log_variance)
+    return CascadeLossValue(value.total, terms | context.stage_terms(value.single))

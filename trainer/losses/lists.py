@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.distribution.global_batch import mean_over_replicas, num_replicas
+from trainer.global_batch import mean_over_replicas, num_replicas
 from trainer.sorting.survival import real_items
 
 

@@ -4,10 +4,14 @@ from typing import Protocol
 
 import tensorflow as tf
 
+from trainer.config import losses
+from trainer.global_batch import Batch
+from trainer.losses.context import CascadeLossValue, LossContext
 from trainer.losses.label_permutation import label_permutation
 from trainer.losses.lists import count, has_order, mean_of_lists
-from trainer.losses.log_plus import log_plus
+from trainer.losses.terms import log_plus
 from trainer.sorting.neural_sort import neural_sort_permutation
+from trainer.sorting.soft_sort import soft_sort_permutation
 from trainer.sorting.survival import real_items
 
 
@@ -62,3 +66,29 @@ def permutation_loss(
     losses = tf.where(target > 0, -target * log_plus(log_permutation, epsilon), 0.0)
     size = tf.cast(tf.maximum(count(where), 1), losses.dtype)
     return mean_of_lists(tf.reduce_sum(losses, axis=[-2, -1]) / size**2, has_order(labels, where))
+
+
+PERMUTATIONS: dict[losses.PermutationKind, Permutation] = {
+    "neural_sort": neural_sort_permutation,
+    "soft_sort": soft_sort_permutation,
+}
+
+
+def cascade_permutation(
+    config: losses.Permutation, context: LossContext, scores: list[tf.Tensor], batch: Batch
+) -> CascadeLossValue:
+    """The adapter of `permutation_loss`."""
+    temperature = context.temperature(config.operator, config.temperature, batch)
+    return context.sum_of_stages(
+        [
+            permutation_loss(
+                stage_scores,
+                batch["labels"],
+                where=batch["where"],
+                temperature=temperature,
+                permutation=PERMUTATIONS[config.operator],
+                epsilon=config.epsilon,
+            )
+            for stage_scores in scores
+        ]
+    )

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from trainer.config.losses import RankFlow
+from trainer.global_batch import Batch
+from trainer.losses.context import CascadeLossValue, LossContext
 from trainer.losses.lists import (
     check_one_per_stage,
     count,
@@ -91,3 +94,18 @@ def _pair_loss(scores: tf.Tensor, kept: tf.Tensor, cut: tf.Tensor, counted: tf.T
 def _mean(scores: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
     total = tf.reduce_sum(tf.where(where, scores, 0.0), axis=-1)
     return total / tf.cast(tf.maximum(count(where), 1), scores.dtype)
+
+
+def cascade_rank_flow(
+    config: RankFlow, context: LossContext, scores: list[tf.Tensor], batch: Batch
+) -> CascadeLossValue:
+    """The adapter of `rank_flow_loss`."""
+    value = rank_flow_loss(
+        scores,
+        batch["ground_truth"],
+        where=batch["where"],
+        capacities=context.list_capacities,
+        distillation_weight=config.distillation_weight,
+        pair_weight=config.pair_weight,
+    )
+    return CascadeLossValue(value, {"end_to_end_loss": value})

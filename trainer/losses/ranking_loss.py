@@ -5,7 +5,9 @@ from typing import Any, get_args
 import tensorflow as tf
 import tensorflow_ranking as tfr
 
-from trainer.losses.config import RankingKind
+from trainer.config.losses import Ranking, RankingKind
+from trainer.global_batch import Batch
+from trainer.losses.context import CascadeLossValue, LossContext
 from trainer.losses.lists import count, has_order, mean_of_lists, real_values
 from trainer.sorting.survival import real_items
 
@@ -69,3 +71,12 @@ def ranking_loss(
     list_losses = list_losses / size if per_item else list_losses
     counted = has_order(labels, where)
     return mean_of_lists(tf.reshape(list_losses, tf.shape(counted)), counted)
+
+
+def cascade_ranking(config: Ranking, context: LossContext, scores: list[tf.Tensor], batch: Batch) -> CascadeLossValue:
+    """The adapter of `ranking_loss`."""
+    keys = config.keys * len(scores) if len(config.keys) == 1 else config.keys
+    losses = [
+        ranking_loss(s, batch["labels"], where=batch["where"], key=key) for s, key in zip(scores, keys, strict=True)
+    ]
+    return context.sum_of_stages(losses)

@@ -1,40 +1,34 @@
 """Runs side by side: their settings and what came of them."""
 
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import api as hp
 from tensorboard.plugins.hparams import api_pb2
 from tensorboard.plugins.hparams import summary as hparams_summary
 
-from trainer.cascade_model import CascadeModel
-from trainer.config import TrainerConfig
-from trainer.config_json import to_plain
-from trainer.monitoring.tags import tag
-from trainer.training_record import EpochRecord
+from trainer.config.overrides import override_text, plain_values
+from trainer.config.trainer import TrainerConfig
+from trainer.model.cascade_model import CascadeModel
+from trainer.monitoring.tensorboard import tag
+from trainer.release.training_record import EpochRecord
 
 HParamValue: TypeAlias = bool | int | float | str
 
 FINAL = "final/"
 """Begins the tags of what came of a run: the metrics of the evaluation split after the epoch that was kept."""
 
-_METHODS = {"arf_v2": "arf"}  # settings of a method that are not of its name
-
 
 def flat_hparams(config: TrainerConfig) -> dict[str, HParamValue]:
     """Flattens a configuration into the keys that `lcron run --set trainer.<key>=...` takes.
 
-    A tuple of numbers or texts is one value, `"128,64"`, and `None` is `"none"`. Left out are the settings of methods
-    that the run does not use, but for LCRON's, whose operator the survivals are seen by, and those of checkpoints.
+    A tuple of numbers or texts is one value, `"128,64"`, and `None` is `"none"`. Those of checkpoints are left out.
     """
-    plain = to_plain(config)
-    del plain["checkpoints"]
-    used = (_METHODS.get(config.loss.method, config.loss.method), "lcron", "catalogue")
-    plain["loss"] = {
-        name: value for name, value in plain["loss"].items() if not isinstance(value, dict) or name in used
+    return {
+        key: value if isinstance(value, bool | int | float | str) else override_text(value)
+        for key, value in plain_values(config).items()
+        if not key.startswith("checkpoints.")
     }
-    return dict(_flat(plain))
 
 
 def write_start(writer: tf.summary.SummaryWriter, model: CascadeModel) -> None:
@@ -69,18 +63,3 @@ def write_end(writer: tf.summary.SummaryWriter, kept: EpochRecord | None) -> Non
             for name, value in kept.validation.items():
                 tf.summary.scalar(f"{FINAL}{tag(name)}", value)
             tf.summary.scalar(f"{FINAL}epoch", kept.epoch)
-
-
-def _flat(value: Any, key: str = "") -> Iterator[tuple[str, HParamValue]]:
-    if isinstance(value, dict):
-        items = list(value.items())
-    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        items = [(str(index), item) for index, item in enumerate(value)]
-    elif isinstance(value, list):
-        yield key, ",".join(map(str, value))
-        return
-    else:
-        yield key, "none" if value is None else value
-        return
-    for name, item in items:
-        yield from _flat(item, f"{key}.{name}" if key else name)

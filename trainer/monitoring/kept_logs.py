@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from trainer.callbacks.progress import Report
-from trainer.monitoring.writers import TRAIN, VALIDATION
+from trainer.monitoring.tensorboard import TRAIN, VALIDATION
+from trainer.reporting import Report
 
 
 class KeptLogs(tf.keras.callbacks.Callback):

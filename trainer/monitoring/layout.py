@@ -7,9 +7,9 @@ import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import summary as custom_scalar_summary
 
-from trainer.cascade_model import CascadeModel
+from trainer.model.cascade_model import CascadeModel
 from trainer.monitoring.survival_bound import SurvivalBound
-from trainer.monitoring.tags import tag
+from trainer.monitoring.tensorboard import tag
 
 
 def cascade_layout(model: CascadeModel) -> layout_pb2.Layout:

@@ -6,7 +6,6 @@ from types import TracebackType
 
 import tensorflow as tf
 
-from trainer.callbacks.progress import Report
 from trainer.monitoring.hparams import write_end, write_start
 from trainer.monitoring.kept_logs import KeptLogs
 from trainer.monitoring.layout import write_layout
@@ -14,8 +13,9 @@ from trainer.monitoring.profiler import Profiler
 from trainer.monitoring.scalars import Scalars
 from trainer.monitoring.speed import Speed
 from trainer.monitoring.survivals import Survivals
-from trainer.monitoring.writers import SummaryWriters
-from trainer.training_record import EpochRecord
+from trainer.monitoring.tensorboard import SummaryWriters
+from trainer.release.training_record import EpochRecord
+from trainer.reporting import Report
 
 
 class Monitoring(tf.keras.callbacks.Callback):

@@ -4,7 +4,7 @@ import contextlib
 
 import tensorflow as tf
 
-from trainer.callbacks.progress import Report
+from trainer.reporting import Report
 
 
 class Profiler(tf.keras.callbacks.Callback):

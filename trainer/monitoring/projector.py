@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.plugins import projector
 
-from trainer.cascade_model import CascadeModel
-from trainer.warm_start import Vocabularies
+from trainer.data.vocabularies import Vocabularies
+from trainer.model.cascade_model import CascadeModel
 
 VECTORS, METADATA = "item_vectors.tsv", "item_metadata.tsv"
 

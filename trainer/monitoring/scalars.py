@@ -2,11 +2,8 @@
 
 import tensorflow as tf
 
-from trainer.callbacks.best_epoch import VALIDATION
-from trainer.callbacks.progress import WAITING_S, WAITING_SHARE
-from trainer.monitoring.interval_callback import IntervalCallback
-from trainer.monitoring.tags import tag
-from trainer.monitoring.writers import SummaryWriters
+from trainer.monitoring.tensorboard import IntervalCallback, SummaryWriters, tag
+from trainer.reporting import VALIDATION, WAITING_S, WAITING_SHARE
 
 _SPEED = (WAITING_S, WAITING_SHARE)
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer.callbacks.progress import WAITING_S
-from trainer.monitoring.interval_callback import IntervalCallback
-from trainer.monitoring.writers import SummaryWriters
+from trainer.monitoring.tensorboard import IntervalCallback, SummaryWriters
+from trainer.reporting import WAITING_S
 
 
 class Speed(IntervalCallback):

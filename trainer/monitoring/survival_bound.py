@@ -6,7 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from trainer.losses.lists import count, masks
-from trainer.metrics.recall import survivors
+from trainer.model.recall import survivors
 
 
 class SurvivalBound(NamedTuple):

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from trainer.monitoring.interval_callback import IntervalCallback
 from trainer.monitoring.survival_bound import SurvivalBound, survival_bound
-from trainer.monitoring.writers import SummaryWriters
+from trainer.monitoring.tensorboard import IntervalCallback, SummaryWriters
 
 Batch = Mapping[str, tf.Tensor]
 

@@ -1,11 +1,11 @@
 """The sorting operators by the name that a configuration gives them."""
 
+from trainer.config.operator_kind import OperatorKind
 from trainer.sorting.bitonic_network import bitonic_network
 from trainer.sorting.fermi_dirac import fermi_dirac
 from trainer.sorting.lap_sum import lap_sum
 from trainer.sorting.neural_sort import neural_sort
 from trainer.sorting.odd_even_network import odd_even_network
-from trainer.sorting.operator_kind import OperatorKind
 from trainer.sorting.perturbed_top_k import perturbed_top_k
 from trainer.sorting.sinkhorn import sinkhorn
 from trainer.sorting.soft_rank import soft_rank

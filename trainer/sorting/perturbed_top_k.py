@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer.distribution.global_batch import Places
+from trainer.global_batch import Places
 from trainer.sorting.blocks import block_ids, block_mean
 from trainer.sorting.sorted_lists import SortedLists, sort_lists
 from trainer.sorting.survival import Survival

@@ -11,14 +11,14 @@ from keras_tuner import errors
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial
 
-from trainer.callbacks.finite_loss import DivergedError
-from trainer.callbacks.progress import Report
-from trainer.checkpoints.config import CheckpointConfig
-from trainer.checkpoints.store import CheckpointStore
-from trainer.config import TrainerConfig
-from trainer.config_json import to_json
-from trainer.train_model import BEST_METRIC, train_model
-from trainer.training_data import TrainingData
+from trainer.config.checkpoints import CheckpointConfig
+from trainer.config.json_text import to_json
+from trainer.config.trainer import TrainerConfig
+from trainer.data.training_data import TrainingData
+from trainer.reporting import Report
+from trainer.training.checkpoints.store import CheckpointStore
+from trainer.training.finite_loss import DivergedError
+from trainer.training.train_model import BEST_METRIC, train_model
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.oracle import create_oracle
 from trainer.tuning.trial_record import TrialRecord

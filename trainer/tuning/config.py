@@ -2,11 +2,11 @@
 
 import dataclasses
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
-from trainer.config import TrainerConfig
-from trainer.config_checks import check_kind, check_positive
-from trainer.config_overrides import override, override_text
+from trainer.config.checks import check_kind, check_positive
+from trainer.config.overrides import override, override_text
+from trainer.config.trainer import TrainerConfig
 
 SamplingKind = Literal["linear", "log"]
 StrategyKind = Literal["random", "bayesian"]
@@ -22,11 +22,13 @@ class Float:
     """A real number in a range.
 
     Args:
-      key: of the `TrainerConfig`, dotted as for `override`: `"loss.lcron.temperature"`.
+      key: of the `TrainerConfig`, dotted as for `override`: `"loss.method.temperature"`.
       low: least value.
       high: largest value.
       sampling: `"log"` draws each order of magnitude equally often, for learning rates, temperatures and weights.
     """
+
+    kind: ClassVar[str] = "float"
 
     key: str
     low: float
@@ -51,12 +53,14 @@ class Int:
     """An integer in a range.
 
     Args:
-      key: of the `TrainerConfig`, dotted as for `override`: `"stages.0.output_dim"`.
+      key: of the `TrainerConfig`, dotted as for `override`: `"stages.0.tower.output_dim"`.
       low: least value.
       high: largest value.
       step: distance of two neighbours, factor between them where `sampling` is `"log"`; `None` allows every integer.
       sampling: `"log"` draws each order of magnitude equally often.
     """
+
+    kind: ClassVar[str] = "int"
 
     key: str
     low: int
@@ -94,9 +98,11 @@ class Choice:
     """One of some values.
 
     Args:
-      key: of the `TrainerConfig`, dotted as for `override`: `"stages.1.hidden_units"`.
+      key: of the `TrainerConfig`, dotted as for `override`: `"stages.1.tower.hidden_units"`.
       values: all of one type. A tuple is given as text, as on the command line: `"128,64"`.
     """
+
+    kind: ClassVar[str] = "choice"
 
     key: str
     values: tuple[Value, ...]

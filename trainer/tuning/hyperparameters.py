@@ -2,8 +2,8 @@
 
 import keras_tuner
 
-from trainer.config import TrainerConfig
-from trainer.config_overrides import plain_values
+from trainer.config.overrides import plain_values
+from trainer.config.trainer import TrainerConfig
 from trainer.tuning.config import Choice, Float, TuningConfig
 
 

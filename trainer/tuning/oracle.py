@@ -6,9 +6,9 @@ from typing import Any
 import keras_tuner
 from keras_tuner import oracles
 
-from trainer.config import TrainerConfig
-from trainer.config_overrides import plain_values
-from trainer.train_model import BEST_METRIC
+from trainer.config.overrides import plain_values
+from trainer.config.trainer import TrainerConfig
+from trainer.training.train_model import BEST_METRIC
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.hyperparameters import to_hyperparameters
 

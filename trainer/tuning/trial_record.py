@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from trainer.config_json import from_json, to_json
+from trainer.config.json_text import from_json, to_json
 from trainer.tuning.config import Value
 from trainer.whole_file import whole_file
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from trainer.config_overrides import override_text
-from trainer.train_model import BEST_METRIC
+from trainer.config.overrides import override_text
+from trainer.training.train_model import BEST_METRIC
 from trainer.tuning.config import Choice, TuningConfig
 from trainer.tuning.trial_record import TrialRecord
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from keras_tuner import errors
 
-from trainer.callbacks.progress import Report
-from trainer.config import TrainerConfig
-from trainer.config_overrides import override_text
-from trainer.features import FeatureSpec
-from trainer.fingerprint import Fingerprint, input_parts
-from trainer.input import Requests
-from trainer.request_batch import CANDIDATE_ITEM
-from trainer.train_model import BEST_METRIC
-from trainer.training_data import TrainingData, read_training_data
+from trainer.config.overrides import override_text
+from trainer.config.trainer import TrainerConfig
+from trainer.data.features import FeatureSpec
+from trainer.data.fingerprint import Fingerprint, input_parts
+from trainer.data.input import Requests
+from trainer.data.request_batch import CANDIDATE_ITEM
+from trainer.data.training_data import TrainingData, read_training_data
+from trainer.reporting import Report
+from trainer.training.train_model import BEST_METRIC
 from trainer.tuning.cascade_tuner import CascadeTuner
 from trainer.tuning.config import TuningConfig
 
@@ -55,7 +55,7 @@ def tune(
       eval_files: the same of the evaluation split.
       catalogue_files: gzipped TFRecord files of the transformed catalogue.
       state_dir: local folder of the state of searches, which each have a folder of their own in it.
-      packed_dir: local folder of packed requests, as `trainer.training.train` takes it; the trainer finds them there.
+      packed_dir: local folder of packed requests, as `train` takes it; the trainer finds them there.
       source_hash: of the code that runs; trials of other code are not used.
       report: gets lines about progress; `None` stays silent.
 

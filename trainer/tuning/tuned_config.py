@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from trainer.config import TrainerConfig
-from trainer.config_overrides import override, override_text
+from trainer.config.overrides import override, override_text
+from trainer.config.trainer import TrainerConfig
 from trainer.tuning.config import Value
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from serving.server.batching.parameters import BatchingOptions
+from serving.server.calls.signature import Runner
 from serving.server.errors import failed_precondition, invalid_argument
 from serving.server.metrics import BATCH_PADDING, BATCH_QUEUING_LATENCY, BATCH_SIZE, Metrics
-from serving.server.signature import Runner
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from serving.server.batching.batch import Arrays, Task, batch_size, run_batch
 from serving.server.batching.parameters import BatchingOptions
+from serving.server.calls.signature import Runner
 from serving.server.errors import ServingError, invalid_argument
 from serving.server.metrics import Metrics
-from serving.server.signature import Runner
 
 
 class Batcher:

@@ -18,12 +18,14 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from serving.server.classify import classify
+from serving.server.calls.classify import classify
+from serving.server.calls.regress import regress
+from serving.server.calls.servable import signature_name
 from serving.server.errors import from_exception, invalid_argument
-from serving.server.lookup import ServableLookup
-from serving.server.metadata import SIGNATURE_DEF, model_metadata
 from serving.server.metrics import REQUEST_COUNT, REQUEST_LATENCY, Metrics
-from serving.server.regress import regress
+from serving.server.models.lookup import ServableLookup
+from serving.server.models.metadata import SIGNATURE_DEF, model_metadata
+from serving.server.models.status import model_status
 from serving.server.rest.json_examples import (
     read_examples,
     write_classifications,
@@ -31,8 +33,6 @@ from serving.server.rest.json_examples import (
 )
 from serving.server.rest.json_predict import read_inputs, write_outputs
 from serving.server.rest.json_text import encode, format_error, parse_object, write_object, write_string
-from serving.server.servable import signature_name
-from serving.server.status import model_status
 
 _MODEL = r"/v1/models/(?P<model>[^/:]+)(?:/versions/(?P<version>[0-9]+)|/labels/(?P<label>[^/:]+))?"
 _CALL = re.compile(rf"{_MODEL}:(?P<verb>classify|regress|predict)", re.IGNORECASE)

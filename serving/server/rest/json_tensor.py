@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from serving.server.calls.signature import dtype_name
 from serving.server.errors import ServingError, invalid_argument, unimplemented
 from serving.server.rest.json_text import (
     format_error,
@@ -20,7 +21,6 @@ from serving.server.rest.json_text import (
     write_object,
     write_string,
 )
-from serving.server.signature import dtype_name
 
 _BASE64_KEY = "b64"
 _MAX_RANK = 31  # NumPy's 32 dimensions, one of them the batch

@@ -3,7 +3,7 @@ from click.testing import CliRunner
 
 from pipeline.cli.logged_requests import as_request
 from pipeline.cli.recommend import recommend
-from trainer.features import Categorical, FeatureSpec, HistoryFeature, Timestamp
+from trainer.data.features import Categorical, FeatureSpec, HistoryFeature, Timestamp
 
 FEATURES = FeatureSpec(
     request=(Categorical("user_id"), Categorical("age", dtype="int64"), Categorical("city"), Timestamp("seen_ms")),

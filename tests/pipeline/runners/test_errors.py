@@ -1,7 +1,7 @@
 import pytest
 
-from datasets.errors import DataError
 from pipeline.runners.errors import root_cause
+from sources.reading import DataError
 
 
 def test_own_errors_speak_for_themselves():

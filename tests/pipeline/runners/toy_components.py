@@ -11,7 +11,7 @@ from tfx.types.standard_artifacts import Config, ModelBlessing
 
 from components.blessing import write_blessing
 from components.progress import report
-from datasets.errors import DataError
+from sources.reading import DataError
 
 
 @component

@@ -16,7 +16,7 @@ from tensorflow_serving.apis import predict_pb2
 from serving.client import AsyncRecommenderClient, RecommenderClient
 from serving.release.manifest import Stage
 from serving.release.push import push
-from serving.server.release_server import release_server
+from serving.server.program.release_server import release_server
 
 STAGES = (Stage("retrieval", 6), Stage("ranking", 4))
 

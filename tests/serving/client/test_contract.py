@@ -15,7 +15,7 @@ from serving.client.errors import InvalidRequestError
 from serving.client.model_client import ModelClient
 from serving.release.manifest import Stage
 from serving.release.push import push
-from serving.server.release_server import release_server
+from serving.server.program.release_server import release_server
 
 STAGES = (Stage("retrieval", 20), Stage("ranking", 10))
 UNICODE_ITEM = "物品 é✓"

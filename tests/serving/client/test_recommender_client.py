@@ -22,7 +22,7 @@ from serving.release.manifest import Stage
 from serving.release.pin_release import pin_release
 from serving.release.push import push
 from serving.release.store import ReleaseStore
-from serving.server.release_server import label_watcher, release_server
+from serving.server.program.release_server import label_watcher, release_server
 
 STAGES = (Stage("retrieval", 6), Stage("ranking", 4))
 CONFIG = ClientConfig(STAGES, deadline_s=PATIENCE_S)

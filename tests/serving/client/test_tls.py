@@ -8,7 +8,7 @@ from serving.client import ClientConfig, TlsConfig
 from serving.client.errors import ServerUnavailableError
 from serving.release.manifest import Stage
 from serving.server.options import GrpcOptions
-from serving.server.release_server import release_server
+from serving.server.program.release_server import release_server
 
 STAGES = (Stage("retrieval", 6), Stage("ranking", 4))
 

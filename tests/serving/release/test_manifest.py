@@ -56,6 +56,7 @@ def test_fingerprint_is_of_the_content_alone():
         ('"saved_model.pb": "00"', '"saved_model.pb": "11"', "`fingerprint` must be "),
         ('"2022-04-09"', "20220409", 'wrong value type for field "data_span"'),
         ("{", "[", "Expecting"),
+        ('"format": 1', '"format": 7', "`format` must be 1. Received: 7. Read it with the lcron that wrote it"),
     ],
 )
 def test_damaged_json_is_refused_by_name(old, new, message):

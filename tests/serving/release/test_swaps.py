@@ -3,8 +3,8 @@
 `--num-swaps 20` pushes twenty; `python -m benchmarks.swaps` does so with large ones, and looks at the time.
 """
 
-from benchmarks.swaps_drill import Drill
-from benchmarks.swaps_report import summary
+from benchmarks.swaps.drill import Drill
+from benchmarks.swaps.report import summary
 from serving.client import Request
 from serving.release.manifest import Stage
 

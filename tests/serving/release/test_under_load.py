@@ -10,7 +10,7 @@ from serving.release.pin_release import pin_release, unpin_release
 from serving.release.push import push
 from serving.release.rollback import rollback
 from serving.release.store import ReleaseStore
-from serving.server.release_server import label_watcher, release_server
+from serving.server.program.release_server import label_watcher, release_server
 
 STAGES = [Stage("retrieval", 6), Stage("ranking", 4)]
 PAUSE_S = 0.01

@@ -11,10 +11,10 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import predict_pb2
 
+from serving.server.calls.predict import predict
+from serving.server.calls.signature import function_runner
 from serving.server.errors import ServingError, from_exception
-from serving.server.loader import Loader
-from serving.server.predict import predict
-from serving.server.signature import function_runner
+from serving.server.models.loader import Loader
 
 
 @pytest.fixture(scope="module")

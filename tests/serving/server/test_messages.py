@@ -1,6 +1,5 @@
 import pytest
 
-from serving.server.credentials import server_credentials
 from serving.server.messages import (
     BatchingParameters,
     HealthCheckResponse,
@@ -9,6 +8,7 @@ from serving.server.messages import (
     TextMessageError,
     read_text_message,
 )
+from serving.server.program.credentials import server_credentials
 
 
 def test_wire_format():

@@ -9,9 +9,9 @@ from trainer.evaluation.catalogue import read_catalogue
 from trainer.evaluation.funnel import Funnel, run_funnel
 from trainer.evaluation.manifest import read_outline
 from trainer.evaluation.pairs import NOWHERE
-from trainer.evaluation.progress import Progress
 from trainer.evaluation.requests import read_requests
 from trainer.evaluation.stage_models import load_stage_models
+from trainer.reporting import Progress
 
 SILENT = Progress(None, "", 0)
 

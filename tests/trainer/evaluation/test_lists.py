@@ -6,9 +6,9 @@ from numpy import log2, sqrt
 from trainer.evaluation.catalogue import read_catalogue
 from trainer.evaluation.lists import list_metrics
 from trainer.evaluation.manifest import read_outline
-from trainer.evaluation.progress import Progress
 from trainer.evaluation.requests import read_requests
 from trainer.evaluation.stage_models import load_stage_models
+from trainer.reporting import Progress
 
 
 def measure(world: dict, models_dir: str) -> dict[str, float]:

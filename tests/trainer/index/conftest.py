@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.features import EncodedFeature
+from trainer.data.features import EncodedFeature
+from trainer.data.item_table import ItemTable
 from trainer.index.item_filters import ItemFilters
-from trainer.item_table import ItemTable
 
 NUM_ITEMS, WIDTH, NUM_USERS = 3000, 16, 12
 CATEGORIES, COLOURS = [b"c0", b"c1", b"c2"], [b"red", b"blue"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.index.config import IndexConfig
+from trainer.config.index import IndexConfig
 from trainer.index.exact_search import ExactSearch
 from trainer.index.ivf_search import IvfSearch
 from trainer.index.recall import index_recall

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from serving import signatures
+from trainer.config.index import IndexConfig
+from trainer.data.item_table import ItemTable
 from trainer.index.build import build_search
-from trainer.index.config import IndexConfig
 from trainer.index.item_filters import ItemFilters
 from trainer.index.search_query import NO_VALUE, UNKNOWN_VALUE, SearchQuery
-from trainer.item_table import ItemTable
 
 ALL_LEAVES = 54
 CONFIGS = {

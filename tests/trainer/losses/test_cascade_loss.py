@@ -4,20 +4,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.config import StageConfig
+from trainer.config.losses import (
+    METHODS,
+    Arf,
+    ArfV2,
+    Bce,
+    FsLambdaLoss,
+    FsRankNet,
+    Icc,
+    Lcron,
+    LossConfig,
+    Permutation,
+    RankFlow,
+    Ranking,
+)
+from trainer.config.operator_kind import DEFAULT_TEMPERATURES
+from trainer.config.towers import Din, Mlp, TwoTower
+from trainer.config.trainer import StageConfig
 from trainer.losses.arf import arf_loss
 from trainer.losses.bce import bce_loss
 from trainer.losses.cascade_loss import CascadeLoss
-from trainer.losses.config import (
-    ArfConfig,
-    IccConfig,
-    LambdaLossConfig,
-    LcronConfig,
-    LossConfig,
-    PermutationConfig,
-    RankFlowConfig,
-    RankingConfig,
-)
 from trainer.losses.fs_lambda_loss import fs_lambda_loss
 from trainer.losses.fs_ranknet import fs_ranknet_loss
 from trainer.losses.icc import icc_loss
@@ -26,28 +32,15 @@ from trainer.losses.permutation_loss import permutation_loss
 from trainer.losses.rank_flow import rank_flow_loss
 from trainer.losses.ranking_loss import ranking_loss
 from trainer.sorting.fermi_dirac import fermi_dirac
-from trainer.sorting.operator_kind import DEFAULT_TEMPERATURES
 from trainer.sorting.operators import OPERATORS
 from trainer.sorting.soft_sort import soft_sort_permutation
 
 STAGES = (
-    StageConfig("retrieval", "two_tower", 40, list_capacity=6),
-    StageConfig("prerank", "mlp", 30, list_capacity=5, min_candidate_stage=1),
-    StageConfig("ranking", "din", 20, list_capacity=3, min_candidate_stage=2),
+    StageConfig("retrieval", TwoTower(), 40, list_capacity=6),
+    StageConfig("prerank", Mlp(), 30, list_capacity=5, min_candidate_stage=1),
+    StageConfig("ranking", Din(), 20, list_capacity=3, min_candidate_stage=2),
 )
 LIST_SIZE, NUM_LISTS = 9, 5
-METHODS = [
-    "lcron",
-    "bce",
-    "icc",
-    "rank_flow",
-    "fs_ranknet",
-    "fs_lambda_loss",
-    "arf",
-    "arf_v2",
-    "permutation",
-    "ranking",
-]
 
 
 @pytest.fixture(params=[2, 3], ids=["two_stages", "three_stages"])
@@ -84,14 +77,14 @@ def _of_stages(function, scores, *arguments, **keywords):
 
 @pytest.mark.parametrize("use_list_capacities", [False, True])
 def test_lcron(stages, scores, batch, use_list_capacities):
-    config = LcronConfig(
+    config = Lcron(
         operator="fermi_dirac",
         temperature=20.0,
         use_list_capacities=use_list_capacities,
         negative_weight=3.0,
         epsilon=1e-6,
     )
-    loss = CascadeLoss(LossConfig(lcron=config), stages)
+    loss = CascadeLoss(LossConfig(config), stages)
     loss.log_variances.assign(np.linspace(-1, 1, len(stages)))
     expected = lcron_loss(
         scores,
@@ -114,8 +107,8 @@ def test_lcron(stages, scores, batch, use_list_capacities):
 
 @pytest.mark.parametrize(("end_to_end", "single"), [(1.0, 0.0), (0.0, 1.0), (2.0, 0.5)])
 def test_fixed_weights_of_lcron(stages, scores, batch, end_to_end, single):
-    config = LcronConfig(end_to_end_weight=end_to_end, single_weight=single)
-    loss = CascadeLoss(LossConfig(lcron=config), stages)
+    config = Lcron(end_to_end_weight=end_to_end, single_weight=single)
+    loss = CascadeLoss(LossConfig(config), stages)
     total, terms = loss(scores, batch)
     expected = end_to_end * terms["end_to_end_loss"] + single * sum(terms[f"{stage.name}_loss"] for stage in stages)
     assert float(total) == pytest.approx(float(expected), rel=1e-6)
@@ -123,7 +116,7 @@ def test_fixed_weights_of_lcron(stages, scores, batch, end_to_end, single):
 
 
 def test_all_weights_of_lcron_can_be_learned(stages, scores, batch):
-    loss = CascadeLoss(LossConfig(lcron=LcronConfig(end_to_end_weight=None)), stages)
+    loss = CascadeLoss(LossConfig(Lcron(end_to_end_weight=None)), stages)
     loss.end_to_end_log_variance.assign(0.7)
     with tf.GradientTape() as tape:
         total, terms = loss(scores, batch)
@@ -142,7 +135,7 @@ def test_independent_stages_see_what_reached_them(stages, scores, batch):
     expected = [
         float(bce_loss(each, batch["ground_truth"], where=where)) for each, where in zip(scores, reached, strict=True)
     ]
-    total, terms = CascadeLoss(LossConfig(method="bce"), stages)(scores, batch)
+    total, terms = CascadeLoss(LossConfig(Bce()), stages)(scores, batch)
     assert float(total) == pytest.approx(sum(expected), rel=1e-6)
     assert [float(terms[f"{stage.name}_loss"]) for stage in stages] == pytest.approx(expected, rel=1e-6)
 
@@ -150,15 +143,15 @@ def test_independent_stages_see_what_reached_them(stages, scores, batch):
 @pytest.mark.parametrize(
     ("config", "function", "target", "keywords"),
     [
-        (LossConfig(method="fs_ranknet"), fs_ranknet_loss, "candidate_stage", {}),
+        (LossConfig(FsRankNet()), fs_ranknet_loss, "candidate_stage", {}),
         (
-            LossConfig(method="fs_lambda_loss", fs_lambda_loss=LambdaLossConfig(top_n=4, smoothing=0.3)),
+            LossConfig(FsLambdaLoss(top_n=4, smoothing=0.3)),
             fs_lambda_loss,
             "labels",
             {"top_n": 4, "smoothing": 0.3},
         ),
         (
-            LossConfig(method="fs_lambda_loss", fs_lambda_loss=LambdaLossConfig(labels="ground_truth")),
+            LossConfig(FsLambdaLoss(labels="ground_truth")),
             lambda scores, ground_truth, where: fs_lambda_loss(
                 scores, tf.cast(ground_truth, tf.float32), where=where, top_n=30, smoothing=0.8
             ),
@@ -166,16 +159,14 @@ def test_independent_stages_see_what_reached_them(stages, scores, batch):
             {},
         ),
         (
-            LossConfig(
-                method="permutation", permutation=PermutationConfig("soft_sort", 30.0), reference_list_size=None
-            ),
+            LossConfig(Permutation("soft_sort", 30.0), reference_list_size=None),
             permutation_loss,
             "labels",
             {"temperature": 30.0, "permutation": soft_sort_permutation},
         ),
-        (LossConfig(method="ranking"), ranking_loss, "labels", {"key": "approx_ndcg_loss"}),
+        (LossConfig(Ranking()), ranking_loss, "labels", {"key": "approx_ndcg_loss"}),
     ],
-    ids=lambda value: value.method if isinstance(value, LossConfig) else "",
+    ids=lambda value: value.method.kind if isinstance(value, LossConfig) else "",
 )
 def test_methods_of_single_stages(stages, scores, batch, config, function, target, keywords):
     expected = _of_stages(function, scores, batch[target], where=batch["where"], **keywords)
@@ -186,15 +177,15 @@ def test_methods_of_single_stages(stages, scores, batch, config, function, targe
 
 def test_each_stage_may_have_a_ranking_loss_of_its_own(batch, scores, stages):
     keys = ("softmax_loss", "approx_ndcg_loss", "pairwise_logistic_loss")[: len(stages)]
-    _, terms = CascadeLoss(LossConfig(method="ranking", ranking=RankingConfig(keys)), stages)(scores, batch)
+    _, terms = CascadeLoss(LossConfig(Ranking(keys)), stages)(scores, batch)
     for stage, stage_scores, key in zip(stages, scores, keys, strict=True):
         expected = ranking_loss(stage_scores, batch["labels"], where=batch["where"], key=key)
         assert float(terms[f"{stage.name}_loss"]) == pytest.approx(float(expected), rel=1e-6)
 
 
-@pytest.mark.parametrize(("method", "version"), [("arf", 1), ("arf_v2", 2)])
+@pytest.mark.parametrize(("method", "version"), [(Arf, 1), (ArfV2, 2)])
 def test_arf(stages, scores, batch, method, version):
-    loss = CascadeLoss(LossConfig(method=method, arf=ArfConfig(temperature=100.0)), stages)
+    loss = CascadeLoss(LossConfig(method(temperature=100.0)), stages)
     log_variances = np.linspace(-0.5, 0.5, len(stages)).astype(np.float32)
     loss.log_variances.assign(log_variances)
     expected = [
@@ -218,7 +209,7 @@ def test_arf(stages, scores, batch, method, version):
 def test_methods_of_the_whole_cascade(stages, scores, batch):
     capacities = [stage.list_capacity for stage in stages]
     weights = (1.0, 2.0, 4.0)[: len(stages)]
-    icc = CascadeLoss(LossConfig(method="icc", icc=IccConfig(0.5, weights, "by_position")), stages)(scores, batch)
+    icc = CascadeLoss(LossConfig(Icc(0.5, weights, "by_position")), stages)(scores, batch)
     expected = icc_loss(
         scores,
         batch["labels"],
@@ -229,7 +220,7 @@ def test_methods_of_the_whole_cascade(stages, scores, batch):
         ties="by_position",
     )
     assert float(icc.total) == pytest.approx(float(expected), rel=1e-6)
-    rank_flow = CascadeLoss(LossConfig(method="rank_flow", rank_flow=RankFlowConfig(0.7, 0.3)), stages)(scores, batch)
+    rank_flow = CascadeLoss(LossConfig(RankFlow(0.7, 0.3)), stages)(scores, batch)
     expected = rank_flow_loss(
         scores,
         batch["ground_truth"],
@@ -250,7 +241,7 @@ def _step(loss, scores, batch):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_trains(stages, scores, batch, method):
-    loss = CascadeLoss(LossConfig(method=method), stages)
+    loss = CascadeLoss(LossConfig(METHODS[method]()), stages)
     total, terms, gradients = _step(loss, scores, batch)
     assert np.isfinite(total)
     assert set(terms) == set(loss.term_names)
@@ -266,7 +257,7 @@ def test_every_method_trains(stages, scores, batch, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_config_round_trip(stages, scores, batch, method):
-    loss = CascadeLoss(LossConfig(method=method), stages, seed=3, name="loss")
+    loss = CascadeLoss(LossConfig(METHODS[method]()), stages, seed=3, name="loss")
     restored = CascadeLoss.from_config(loss.get_config())
     assert restored.config == loss.config
     assert restored.stages == loss.stages
@@ -280,7 +271,7 @@ def test_every_operator_has_a_temperature_to_start_from(stages, scores, batch, o
     epsilon = 1e-6 if operator == "sparse_top_k" else 0.0
     temperature = DEFAULT_TEMPERATURES[operator]
     losses = [
-        CascadeLoss(LossConfig(lcron=LcronConfig(operator, given, epsilon=epsilon)), stages)(scores, batch).total
+        CascadeLoss(LossConfig(Lcron(operator, given, epsilon=epsilon)), stages)(scores, batch).total
         for given in (None, temperature, 2 * temperature)
     ]
     assert float(losses[0]) == float(losses[1])
@@ -291,14 +282,14 @@ def test_every_operator_has_a_temperature_to_start_from(stages, scores, batch, o
 def test_the_temperature_of_neural_sort_is_meant_for_the_reference_list_size(stages, scores, batch):
     full = {name: tensor[:1] for name, tensor in batch.items()}  # nine items, no padding
     scores = [each[:1] for each in scores]
-    config = LossConfig(lcron=LcronConfig(temperature=40.0))
+    config = LossConfig(Lcron(temperature=40.0))
     scaled = CascadeLoss(config, stages)(scores, full).total
-    absolute = dataclasses.replace(config, reference_list_size=None, lcron=LcronConfig(temperature=9.0))
+    absolute = dataclasses.replace(config, reference_list_size=None, method=Lcron(temperature=9.0))
     assert float(scaled) == pytest.approx(float(CascadeLoss(absolute, stages)(scores, full).total), rel=1e-6)
 
 
 def test_a_random_operator_draws_anew_at_every_step(stages, scores, batch):
-    loss = CascadeLoss(LossConfig(lcron=LcronConfig(operator="perturbed_top_k")), stages, seed=5)
+    loss = CascadeLoss(LossConfig(Lcron(operator="perturbed_top_k")), stages, seed=5)
     first, again, second = (float(loss(scores, batch, step=step).total) for step in (1, 1, 2))
     assert first == again
     assert first != second

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.losses.lcron import e2e_loss, lcron_loss, single_loss
-from trainer.metrics.recall import survivors
+from trainer.model.recall import survivors
 from trainer.sorting.neural_sort import neural_sort
 from trainer.sorting.soft_sort import soft_sort
 

@@ -5,24 +5,27 @@ import dataclasses
 import pytest
 import tensorflow as tf
 
-from trainer.config import StageConfig
-from trainer.losses.cascade_loss import CascadeLoss
-from trainer.losses.config import (
-    ArfConfig,
-    IccConfig,
-    LambdaLossConfig,
-    LcronConfig,
+from trainer.config.losses import (
+    METHODS,
+    Bce,
+    FsLambdaLoss,
+    FsRankNet,
+    Icc,
+    Lcron,
     LossConfig,
-    PermutationConfig,
-    RankFlowConfig,
+    Permutation,
+    RankFlow,
 )
+from trainer.config.towers import Din, Mlp, TwoTower
+from trainer.config.trainer import StageConfig
+from trainer.losses.cascade_loss import CascadeLoss
 
 STAGES = {
-    2: (StageConfig("retrieval", "two_tower", 30), StageConfig("ranking", "din", 20, min_candidate_stage=2)),
+    2: (StageConfig("retrieval", TwoTower(), 30), StageConfig("ranking", Din(), 20, min_candidate_stage=2)),
     3: (
-        StageConfig("retrieval", "two_tower", 40),
-        StageConfig("prerank", "mlp", 30, min_candidate_stage=1),
-        StageConfig("ranking", "din", 20, min_candidate_stage=3),
+        StageConfig("retrieval", TwoTower(), 40),
+        StageConfig("prerank", Mlp(), 30, min_candidate_stage=1),
+        StageConfig("ranking", Din(), 20, min_candidate_stage=3),
     ),
 }
 FULL_SIZE = pytest.mark.parametrize(
@@ -50,22 +53,22 @@ def _arf_capacities(reference):
 
 def test_lcron(reference):
     negative_weight = float(reference["sizes"][-1]) if reference.num_stages == 3 else 1.0
-    _check(reference, "lcron", LossConfig(lcron=LcronConfig(negative_weight=negative_weight, epsilon=1e-6)))
+    _check(reference, "lcron", LossConfig(Lcron(negative_weight=negative_weight, epsilon=1e-6)))
 
 
 @FULL_SIZE
 def test_bce(reference):
-    _check(reference, "bce", LossConfig(method="bce"))
+    _check(reference, "bce", LossConfig(Bce()))
 
 
 @FULL_SIZE
 def test_fs_ranknet(reference):
-    _check(reference, "fs_ranknet", LossConfig(method="fs_ranknet"))
+    _check(reference, "fs_ranknet", LossConfig(FsRankNet()))
 
 
 def test_fs_lambda_loss(reference):
-    config = LambdaLossConfig(int(reference["lambda_topn"]), float(reference["lambda_smooth"]))
-    _check(reference, "fs_lambdaloss", LossConfig(method="fs_lambda_loss", fs_lambda_loss=config))
+    config = FsLambdaLoss(int(reference["lambda_topn"]), float(reference["lambda_smooth"]))
+    _check(reference, "fs_lambdaloss", LossConfig(config))
 
 
 def test_icc(reference):
@@ -74,24 +77,24 @@ def test_icc(reference):
     else:
         later = reference["icc_k_prerank_and_rank"]
         capacities, weights = [reference["icc_k_retrieval"], later, later], (1.0, 2.0, 4.0)
-    config = LossConfig(method="icc", icc=IccConfig(1e-3, weights, "by_position"))
+    config = LossConfig(Icc(1e-3, weights, "by_position"))
     _check(reference, "icc", config, capacities, gradient_tolerance=1e-3)
 
 
 @FULL_SIZE
 def test_rank_flow(reference):
     if reference.num_stages == 2:
-        config = LossConfig(method="rank_flow", rank_flow=RankFlowConfig(0.75, 0.25))
+        config = LossConfig(RankFlow(0.75, 0.25))
         _check(reference, "rankflow_alpha0.25", config, [30, 10])
     else:
-        _check(reference, "rankflow", LossConfig(method="rank_flow"), [40, 30, 20])
+        _check(reference, "rankflow", LossConfig(RankFlow()), [40, 30, 20])
 
 
 @pytest.mark.parametrize("method", ["arf", "arf_v2"])
 def test_arf(reference, method):
-    _check(reference, method, LossConfig(method=method, arf=ArfConfig(epsilon=1e-6)), _arf_capacities(reference))
+    _check(reference, method, LossConfig(METHODS[method](epsilon=1e-6)), _arf_capacities(reference))
 
 
 def test_permutation(reference):
-    config = LossConfig(method="permutation", permutation=PermutationConfig(temperature=200.0, epsilon=1e-6))
+    config = LossConfig(Permutation(temperature=200.0, epsilon=1e-6))
     _check(reference, "arf_global", config)

@@ -8,26 +8,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.batches import RequestBatches
-from trainer.callbacks.best_epoch import BestEpoch
-from trainer.cascade_model import CascadeModel
-from trainer.checkpoints.config import CheckpointConfig
-from trainer.checkpoints.run_state import RunState
-from trainer.checkpoints.store import CheckpointStore
-from trainer.config import StageConfig, TrainerConfig
-from trainer.features import FeatureSpec
-from trainer.fit import fit
-from trainer.item_table import ItemTable
-from trainer.losses.config import CatalogueLossConfig, LossConfig
+from trainer.config.checkpoints import CheckpointConfig
+from trainer.config.losses import CatalogueLossConfig, LossConfig
+from trainer.config.towers import Dssm, Mlp
+from trainer.config.trainer import StageConfig, TrainerConfig
+from trainer.data.batches import RequestBatches
+from trainer.data.features import FeatureSpec
+from trainer.data.item_table import ItemTable
+from trainer.data.request_batch import empty_batch
+from trainer.model.cascade_model import CascadeModel
 from trainer.monitoring.monitoring import Monitoring
-from trainer.request_batch import empty_batch
+from trainer.training.best_epoch import BestEpoch
+from trainer.training.checkpoints.run_state import RunState
+from trainer.training.checkpoints.store import CheckpointStore
+from trainer.training.fit import fit
 
 NUM_ITEMS, NUM_STEPS = 20, 4  # steps of an epoch
 FEATURES = FeatureSpec(history_size=2, list_size=6)
 CONFIG = TrainerConfig(
     stages=(
-        StageConfig("retrieval", "dssm", 10, list_capacity=4, hidden_units=(4,), output_dim=4),
-        StageConfig("ranking", "mlp", 5, list_capacity=2, hidden_units=(4,)),
+        StageConfig("retrieval", Dssm(hidden_units=(4,), output_dim=4), 10, list_capacity=4),
+        StageConfig("ranking", Mlp(hidden_units=(4,)), 5, list_capacity=2),
     ),
     loss=LossConfig(catalogue=CatalogueLossConfig(num_sampled_negatives=4)),
     item_embedding_dim=4,

@@ -12,7 +12,7 @@ from trainer.monitoring.hparams import flat_hparams
 from trainer.monitoring.kept_logs import KeptLogs
 from trainer.monitoring.layout import cascade_layout
 from trainer.monitoring.survival_bound import survival_bound
-from trainer.monitoring.writers import SummaryWriters
+from trainer.monitoring.tensorboard import SummaryWriters
 
 STAGES = ("retrieval", "ranking")
 

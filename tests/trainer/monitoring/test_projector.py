@@ -3,17 +3,18 @@ import pytest
 from google.protobuf import text_format
 from tensorboard.plugins.projector import ProjectorConfig
 
-from trainer.cascade_model import CascadeModel
-from trainer.config import StageConfig, TrainerConfig
-from trainer.features import EncodedFeature, FeatureSpec
-from trainer.item_table import ItemTable
+from trainer.config.towers import Dssm, Mlp
+from trainer.config.trainer import StageConfig, TrainerConfig
+from trainer.data.features import EncodedFeature, FeatureSpec
+from trainer.data.item_table import ItemTable
+from trainer.data.request_batch import empty_batch
+from trainer.model.cascade_model import CascadeModel
 from trainer.monitoring.projector import write_projector
-from trainer.request_batch import empty_batch
 
 FEATURES = FeatureSpec(history_size=2, list_size=4)
 STAGES = (
-    StageConfig("retrieval", "dssm", 10, hidden_units=(4,), output_dim=3),
-    StageConfig("ranking", "mlp", 5, hidden_units=(4,)),
+    StageConfig("retrieval", Dssm(hidden_units=(4,), output_dim=3), 10),
+    StageConfig("ranking", Mlp(hidden_units=(4,)), 5),
 )
 
 

@@ -1,9 +1,8 @@
 import pytest
 import tensorflow as tf
 
-from trainer.monitoring.interval_callback import IntervalCallback
 from trainer.monitoring.speed import Speed
-from trainer.monitoring.writers import SummaryWriters
+from trainer.monitoring.tensorboard import IntervalCallback, SummaryWriters
 
 
 def test_time_and_waiting_share_are_means_since_the_last_point(tmp_path):

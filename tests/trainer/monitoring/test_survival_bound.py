@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.metrics.recall import Recall
+from trainer.model.recall import Recall
 from trainer.monitoring.survival_bound import survival_bound
 from trainer.sorting.neural_sort import neural_sort
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.metrics.recall import survivors
+from trainer.model.recall import survivors
 from trainer.sorting.operators import OPERATORS
 
 pytestmark = pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())

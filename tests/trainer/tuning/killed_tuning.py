@@ -11,9 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from trainer.config import TrainerConfig
-from trainer.config_json import from_json
-from trainer.features import FeatureSpec
+from trainer.config.json_text import from_json
+from trainer.config.trainer import TrainerConfig
+from trainer.data.features import FeatureSpec
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.tune import tune
 

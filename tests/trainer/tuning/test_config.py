@@ -2,16 +2,16 @@ import dataclasses
 
 import pytest
 
-from trainer.config import TrainerConfig
-from trainer.config_json import from_json, to_json
+from trainer.config.json_text import from_json, to_json
+from trainer.config.trainer import TrainerConfig
 from trainer.tuning.config import Choice, Float, Int, TuningConfig
 
 RATE = Float("learning_rate", 1e-4, 1e-2, sampling="log")
 SPACE = (
     RATE,
-    Float("loss.lcron.temperature", 1, 100),
-    Int("stages.0.output_dim", 16, 64, step=16),
-    Choice("stages.1.hidden_units", ("64,32", "128,64")),
+    Float("loss.method.temperature", 1, 100),
+    Int("stages.0.tower.output_dim", 16, 64, step=16),
+    Choice("stages.1.tower.hidden_units", ("64,32", "128,64")),
     Choice("batch_size", (64, 256)),
     Choice("loss.catalogue.in_batch_negatives", (True, False)),
 )
@@ -27,7 +27,7 @@ def test_json_round_trip():
 
 def test_json_with_an_unknown_kind_of_range():
     text = to_json(TuningConfig((RATE,))).replace('"float"', '"normal"')
-    with pytest.raises(ValueError, match=r"The `kind` of range 'learning_rate' must be one of .*Received: 'normal'"):
+    with pytest.raises(ValueError, match=r"`kind` must be one of .*Received: 'normal', with .*'key': 'learning_rate'"):
         from_json(TuningConfig, text)
 
 
@@ -72,8 +72,8 @@ def test_a_configuration_takes_the_values():
             r"`search_space`, learning_rat=0.0001: There is no key `learning_rat`. Did you mean `learning_rate`\?",
         ),
         (
-            Float("stages.0.output_dim", 16, 32.5),
-            r"`search_space`, stages.0.output_dim=32.5: `stages.0.output_dim` must be an integer",
+            Float("stages.0.tower.output_dim", 16, 32.5),
+            r"`search_space`, stages.0.tower.output_dim=32.5: `stages.0.tower.output_dim` must be an integer",
         ),
         (
             Choice("stages.0.tower", ("dssm", "mlp")),
@@ -94,7 +94,7 @@ def test_a_configuration_refuses_a_value(part, message):
         (Int("batch_size", 16, 64, step=16), (16, 48, 64), (None, 8, 20, 80)),
         (Int("batch_size", 16, 64, 2, "log"), (16, 32, 64), (48, 128)),
         (Int("batch_size", 16, 64), (17,), (65,)),
-        (Choice("stages.1.hidden_units", ("64,32", "128,64")), ((64, 32), (128, 64)), ((64,), None)),
+        (Choice("stages.1.tower.hidden_units", ("64,32", "128,64")), ((64, 32), (128, 64)), ((64,), None)),
         (Choice("patience", ("none", "2")), (None, 2), (3,)),
         (Choice("loss.catalogue.in_batch_negatives", (True, False)), (True, False), (1,)),
     ],

@@ -3,16 +3,16 @@ import importlib.util
 
 import pytest
 
-from trainer.config import TrainerConfig
+from trainer.config.trainer import TrainerConfig
 from trainer.tuning.config import Choice, Float, Int, TuningConfig
 from trainer.tuning.hyperparameters import to_hyperparameters
 from trainer.tuning.oracle import create_oracle
 
 SPACE = (
     Float("learning_rate", 1e-4, 1e-2, sampling="log"),
-    Int("stages.0.output_dim", 16, 64, step=16),
+    Int("stages.0.tower.output_dim", 16, 64, step=16),
     Int("batch_size", 32, 512, step=2, sampling="log"),
-    Choice("stages.1.hidden_units", ("64,32", "128,64")),
+    Choice("stages.1.tower.hidden_units", ("64,32", "128,64")),
 )
 
 
@@ -20,9 +20,9 @@ def test_every_range_has_its_bounds_and_the_configuration_as_its_default():
     space = to_hyperparameters(TuningConfig(SPACE), TrainerConfig()).space
     assert [(part.__class__.__name__, part.name, part.default) for part in space] == [
         ("Float", "learning_rate", 1e-3),
-        ("Int", "stages.0.output_dim", 32),
+        ("Int", "stages.0.tower.output_dim", 32),
         ("Int", "batch_size", 256),
-        ("Choice", "stages.1.hidden_units", "128,64"),
+        ("Choice", "stages.1.tower.hidden_units", "128,64"),
     ]
     rate, dim, size, _ = (part.get_config() for part in space)
     assert (rate["min_value"], rate["max_value"], rate["sampling"]) == (1e-4, 1e-2, "log")
@@ -35,7 +35,12 @@ def test_without_a_value_in_the_range_the_default_is_its_least():
     assert to_hyperparameters(TuningConfig(SPACE), config).space[0].default == 1e-4
 
 
-OWN = {"learning_rate": 1e-3, "stages.0.output_dim": 32, "batch_size": 256, "stages.1.hidden_units": "128,64"}
+OWN = {
+    "learning_rate": 1e-3,
+    "stages.0.tower.output_dim": 32,
+    "batch_size": 256,
+    "stages.1.tower.hidden_units": "128,64",
+}
 
 
 def first_values(strategy, config):

@@ -3,16 +3,20 @@ import json
 import keras_tuner
 import pytest
 
-from trainer.config import TrainerConfig
+from trainer.config.trainer import TrainerConfig
 from trainer.tuning.tuned_config import parse_hyperparameters, tuned_config, values_text
 
-VALUES = {"learning_rate": 0.00123456, "stages.1.hidden_units": "64,32", "loss.catalogue.in_batch_negatives": False}
+VALUES = {
+    "learning_rate": 0.00123456,
+    "stages.1.tower.hidden_units": "64,32",
+    "loss.catalogue.in_batch_negatives": False,
+}
 
 
 def test_values_take_their_place_and_the_rest_stays():
     config = tuned_config(TrainerConfig(), VALUES)
     assert config.learning_rate == 0.00123456
-    assert config.stages[1].hidden_units == (64, 32)
+    assert config.stages[1].tower.hidden_units == (64, 32)
     assert config.loss.catalogue.in_batch_negatives is False
     assert config.stages[0] == TrainerConfig().stages[0]
 
@@ -32,7 +36,7 @@ def test_values_are_checked(values, message):
 
 def test_values_as_text():
     assert values_text(VALUES) == (
-        "learning_rate=0.001235, stages.1.hidden_units=64,32, loss.catalogue.in_batch_negatives=false"
+        "learning_rate=0.001235, stages.1.tower.hidden_units=64,32, loss.catalogue.in_batch_negatives=false"
     )
 
 

@@ -15,10 +15,10 @@ import pytest
 from gate import SIGNATURE, Gate
 from patience import PATIENCE_S, wait_until
 
-from serving.server.model_config import model_config
+from serving.server.models.model_config import model_config
 from serving.server.options import RestOptions, ServeError
+from serving.server.program.server import ModelServer
 from serving.server.rest.http_body import BodyError, read_body
-from serving.server.server import ModelServer
 
 PREDICT = b"POST /v1/models/half:predict HTTP/1.1\r\nHost: x\r\n"
 

@@ -1,0 +1,1 @@
+"""Speed of reading the requests."""

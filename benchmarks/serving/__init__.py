@@ -1,0 +1,1 @@
+"""Time and throughput of a served release beside its models in process."""

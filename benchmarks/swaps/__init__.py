@@ -1,0 +1,1 @@
+"""Releases, a damaged one and kill -9 under load."""

@@ -1,0 +1,1 @@
+"""What training a cascade as one network is worth, on a world that is known."""

@@ -1,5 +1,0 @@
-"""KuaiRand-Pure: real exposures of short videos with feedback, one request per user and day."""
-
-from datasets.kuairand.adapter import KuaiRandAdapter
-
-__all__ = ["KuaiRandAdapter"]

@@ -1,5 +1,0 @@
-"""Requests that a client served and logged, with the feedback that came: the way from serving back to training."""
-
-from datasets.request_log.adapter import RequestLogAdapter
-
-__all__ = ["RequestLogAdapter"]

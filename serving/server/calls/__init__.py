@@ -1,0 +1,1 @@
+"""Calls of one SavedModel: Predict, Classify, Regress and MultiInference."""

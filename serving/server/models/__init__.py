@@ -1,0 +1,1 @@
+"""Models and their versions: which there are, and how they come and go."""

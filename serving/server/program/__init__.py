@@ -1,0 +1,1 @@
+"""The server program: flags, settings, start and end."""

@@ -1,0 +1,1 @@
+"""From transformed examples to the batches of a training run."""

@@ -1,0 +1,1 @@
+"""Parsed requests on the disk, which later runs map into memory."""

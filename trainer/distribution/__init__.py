@@ -1,1 +1,0 @@
-"""Training over several devices and workers."""

@@ -1,1 +1,0 @@
-"""Metrics inside logged lists."""

@@ -1,0 +1,1 @@
+"""The cascade as one Keras model."""

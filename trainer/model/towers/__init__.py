@@ -1,0 +1,1 @@
+"""The towers: networks that score the items of one stage."""

@@ -1,1 +1,0 @@
-"""Optimisers of the network's weights."""

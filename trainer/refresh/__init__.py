@@ -1,1 +1,0 @@
-"""A release's models for another catalogue, without training."""

@@ -1,0 +1,1 @@
+"""A trained cascade as SavedModels for TF Serving."""

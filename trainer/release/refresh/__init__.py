@@ -1,0 +1,1 @@
+"""A release with another catalogue, without training."""

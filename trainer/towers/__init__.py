@@ -1,1 +1,0 @@
-"""Scoring models of a stage, one file per kind."""

@@ -1,0 +1,1 @@
+"""The training run: data, loop, checkpoints, replicas."""

@@ -1,0 +1,1 @@
+"""Checkpoints that survive a run that is killed."""

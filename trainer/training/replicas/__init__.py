@@ -1,0 +1,1 @@
+"""A step over several devices or machines."""
