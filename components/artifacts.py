@@ -1,12 +1,14 @@
 """Artifacts: the type that TFX does not have, and what is read of its own."""
 
 import os
+from collections.abc import Mapping
 
 from tfx.dsl.io import fileio
 from tfx.types import Artifact, artifact_utils
 from tfx.types.system_artifacts import Model
 from tfx.utils import io_utils
 
+from trainer.data.training_files import TrainingFiles
 from trainer.tuning.config import Value
 from trainer.tuning.tuned_config import parse_hyperparameters
 
@@ -62,3 +64,18 @@ def read_hyperparameters(artifacts: list[Artifact]) -> dict[str, Value]:
         return parse_hyperparameters(io_utils.read_string_file(path))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def training_files(inputs: Mapping[str, list[Artifact]]) -> TrainingFiles:
+    """Returns what a trainer or a tuner reads, of its inputs.
+
+    Raises:
+      ValueError: a split is missing, or has no file.
+    """
+    return TrainingFiles(
+        request_transform_dir=artifact_utils.get_single_uri(inputs["request_transform"]),
+        catalogue_transform_dir=artifact_utils.get_single_uri(inputs["catalogue_transform"]),
+        train_files=tuple(split_files(inputs["requests"], "train")),
+        eval_files=tuple(split_files(inputs["requests"], "eval")),
+        catalogue_files=tuple(split_files(inputs["catalogue"], "train")),
+    )

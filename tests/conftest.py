@@ -21,6 +21,7 @@ from trainer.config.losses import CatalogueLossConfig, LossConfig
 from trainer.config.towers import Din, TwoTower
 from trainer.config.trainer import StageConfig, TrainerConfig
 from trainer.data.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
+from trainer.data.training_files import TrainingFiles
 
 if TYPE_CHECKING:
     from trainer.data.training_data import TrainingData
@@ -108,16 +109,22 @@ class TransformedData:
     train_files: list[str]
     eval_files: list[str]
 
-    def training_arguments(self) -> dict[str, Any]:
-        """What `train` takes of it."""
-        names = ["request_transform_dir", "catalogue_transform_dir", "catalogue_files", "train_files", "eval_files"]
-        return {name: getattr(self, name) for name in names}
+    @property
+    def training_files(self) -> TrainingFiles:
+        """What `train` reads of it."""
+        return TrainingFiles(
+            self.request_transform_dir,
+            self.catalogue_transform_dir,
+            tuple(self.train_files),
+            tuple(self.eval_files),
+            tuple(self.catalogue_files),
+        )
 
     def training_data(self) -> "TrainingData":
         """What `train_model` takes of it."""
         from trainer.data.training_data import read_training_data
 
-        return read_training_data(self.features, **self.training_arguments(), report=lambda line: None)
+        return read_training_data(self.features, self.training_files, report=lambda line: None)
 
 
 @pytest.fixture(scope="session")
@@ -220,11 +227,11 @@ def candidate_dir(transformed_data: TransformedData, built_once: BuiltOnce) -> P
         train(
             CONFIG,
             FEATURES,
+            transformed_data.training_files,
             output_dir=str(folder / "release"),
             log_dir=str(folder / "logs"),
             packed_dir=str(folder / "packed"),
             report=lines.append,
-            **transformed_data.training_arguments(),
         )
         (folder / "lines.json").write_text(json.dumps(lines))
 

@@ -5,7 +5,7 @@ from typing import Any
 from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 
-from components.artifacts import read_hyperparameters, split_files
+from components.artifacts import read_hyperparameters, training_files
 from components.cascade_trainer.provenance import git_commit, lock_hash
 from components.cascade_trainer.warm_start import find_warm_start
 from components.progress import report
@@ -49,11 +49,7 @@ class Executor(BaseExecutor):
         record = train(
             config,
             from_json(FeatureSpec, exec_properties["features"]),
-            request_transform_dir=artifact_utils.get_single_uri(input_dict["request_transform"]),
-            catalogue_transform_dir=artifact_utils.get_single_uri(input_dict["catalogue_transform"]),
-            train_files=split_files(input_dict["requests"], "train"),
-            eval_files=split_files(input_dict["requests"], "eval"),
-            catalogue_files=split_files(input_dict["catalogue"], "train"),
+            training_files(input_dict),
             output_dir=release.uri,
             log_dir=artifact_utils.get_single_uri(output_dict["model_run"]),
             checkpoint_dir=exec_properties["checkpoint_dir"],

@@ -8,7 +8,7 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import io_utils
 
-from components.artifacts import split_files
+from components.artifacts import training_files
 from components.progress import report
 from trainer.config.json_text import from_json
 from trainer.config.trainer import TrainerConfig
@@ -42,11 +42,7 @@ class Executor(BaseExecutor):
             from_json(TrainerConfig, exec_properties["trainer"]),
             from_json(FeatureSpec, exec_properties["features"]),
             tuning,
-            request_transform_dir=artifact_utils.get_single_uri(input_dict["request_transform"]),
-            catalogue_transform_dir=artifact_utils.get_single_uri(input_dict["catalogue_transform"]),
-            train_files=split_files(input_dict["requests"], "train"),
-            eval_files=split_files(input_dict["requests"], "eval"),
-            catalogue_files=split_files(input_dict["catalogue"], "train"),
+            training_files(input_dict),
             state_dir=exec_properties["state_dir"],
             packed_dir=exec_properties["packed_dir"],
             source_hash=exec_properties["source_hash"],

@@ -40,7 +40,7 @@ def judge(setup: Setup, model: CascadeModel, report: Callable[[str], None]) -> d
     with tempfile.NamedTemporaryFile(prefix="lcron-item-ids-") as item_ids:
         write_item_ids(model.item_table.item_ids, item_ids.name)
         functions = stage_signatures(
-            model, request_transform_dir=data.request_transform_dir, item_ids_path=item_ids.name
+            model, request_transform_dir=data.training.request_transform_dir, item_ids_path=item_ids.name
         )
         models = StageModels(stages, functions)
         in_lists = list_metrics(

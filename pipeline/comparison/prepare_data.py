@@ -8,6 +8,7 @@ from pipeline.experiment import ExperimentConfig
 from pipeline.history import PipelineRun
 from pipeline.pipeline import create_data_pipeline
 from pipeline.runners.local import run_local
+from trainer.data.training_files import TrainingFiles
 
 
 def prepare_data(
@@ -31,11 +32,13 @@ def prepare_data(
     )
     judging = "test" if experiment.splits.test_days != 0 else "eval"
     return PreparedData(
-        request_transform_dir=_output(run, "RequestTransform", "transform_graph"),
-        catalogue_transform_dir=_output(run, "CatalogueTransform", "transform_graph"),
-        train_files=_files(run, "RequestTransform", "transformed_examples", "train"),
-        eval_files=_files(run, "RequestTransform", "transformed_examples", "eval"),
-        catalogue_files=_files(run, "CatalogueTransform", "transformed_examples", "train"),
+        training=TrainingFiles(
+            request_transform_dir=_output(run, "RequestTransform", "transform_graph"),
+            catalogue_transform_dir=_output(run, "CatalogueTransform", "transform_graph"),
+            train_files=_files(run, "RequestTransform", "transformed_examples", "train"),
+            eval_files=_files(run, "RequestTransform", "transformed_examples", "eval"),
+            catalogue_files=_files(run, "CatalogueTransform", "transformed_examples", "train"),
+        ),
         test_files=_files(run, "RequestTransform", "transformed_examples", judging),
         test_request_files=_files(run, "RequestExampleGen", "examples", judging),
         raw_catalogue_files=_files(run, "CatalogueExampleGen", "examples", "train"),

@@ -1,5 +1,6 @@
 """One training run of a comparison: a method with a seed, trained and judged."""
 
+import dataclasses
 import functools
 import time
 
@@ -7,11 +8,11 @@ import numpy as np
 
 from pipeline.comparison.judge import judge
 from pipeline.comparison.outcome import Outcome
-from pipeline.comparison.prepared_data import PreparedData
 from pipeline.comparison.setup import Setup
 from pipeline.comparison.streaming import stream
 from trainer.data.features import FeatureSpec
 from trainer.data.training_data import TrainingData, read_training_data
+from trainer.data.training_files import TrainingFiles
 from trainer.monitoring.monitoring import Monitoring
 from trainer.reporting import Report
 from trainer.training.checkpoints.open_store import open_store
@@ -38,14 +39,13 @@ def run_trial(setup: Setup, method: str, seed: int, report: Report) -> Outcome:
         return _run_stream(setup, method, seed, report)
     start_s = time.monotonic()
     config, features = setup.with_method(method, seed).trainer, setup.experiment.features
-    data = _training_data(features, setup.data, setup.data.eval_files, setup.packed_dir)
-    files = {"training": setup.data.train_files, "evaluation": setup.data.eval_files}
+    data = _training_data(features, setup.data.training, setup.packed_dir)
     store = open_store(
         str(setup.folder / "checkpoints"),
         config,
         features,
         encoded_features=[*data.request_features, *data.item_table.features],
-        files=files,
+        files=setup.data.training.by_content,
         source_hash=setup.source_hash,
         report=report,
     )
@@ -69,7 +69,8 @@ def run_trial(setup: Setup, method: str, seed: int, report: Report) -> Outcome:
 def _run_stream(setup: Setup, method: str, seed: int, report: Report) -> Outcome:
     start_s = time.monotonic()
     config, features = setup.with_method(method, seed).trainer, setup.experiment.features
-    data = _training_data(features, setup.data, setup.data.test_files, setup.packed_dir)
+    files = dataclasses.replace(setup.data.training, eval_files=setup.data.test_files)
+    data = _training_data(features, files, setup.packed_dir)
     log_frequency = item_log_frequency(data.train_requests, data.item_table.num_items, config.loss.catalogue)
     model = build_model(config, data, log_frequency, precision=config.precision)
     model.compile()
@@ -91,16 +92,5 @@ def _run_stream(setup: Setup, method: str, seed: int, report: Report) -> Outcome
 
 
 @functools.lru_cache(maxsize=1)
-def _training_data(
-    features: FeatureSpec, data: PreparedData, eval_files: tuple[str, ...], packed_dir: str
-) -> TrainingData:
-    return read_training_data(
-        features,
-        request_transform_dir=data.request_transform_dir,
-        catalogue_transform_dir=data.catalogue_transform_dir,
-        train_files=data.train_files,
-        eval_files=eval_files,
-        catalogue_files=data.catalogue_files,
-        packed_dir=packed_dir,
-        report=lambda line: None,
-    )
+def _training_data(features: FeatureSpec, files: TrainingFiles, packed_dir: str) -> TrainingData:
+    return read_training_data(features, files, packed_dir=packed_dir, report=lambda line: None)

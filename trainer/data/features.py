@@ -2,12 +2,22 @@
 
 import dataclasses
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal
 
 RawType = Literal["string", "int64", "float"]
 
-_RESERVED = ("filter_", "num_probed_leaves")
+_ASKED_OF_THE_INDEX = ("filter_", "num_probed_leaves")
+
+RESERVED = frozenset(
+    {
+        *("history_item_id", "candidate_item_id", "candidate_stage", "candidate_rank", "candidate_label"),
+        *("exclude_item_id", "examples", "k"),
+        *("history_item", "history_where", "history_hidden", "candidate_item", "where", "labels", "ground_truth"),
+        *("request_day", "place", "num_requests"),
+    }
+)
+"""Names in a request example, in a call of a served model and in a training batch that no feature can have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +30,9 @@ class Categorical:
       embedding_dim: width of its embedding.
       max_vocabulary: keep only that many of the most frequent values; `None` keeps all.
       min_count: a value seen less often is out of vocabulary.
+
+    Raises:
+      ValueError: a value is none of these; so do the other kinds.
     """
 
     kind: ClassVar[str] = "categorical"
@@ -29,6 +42,10 @@ class Categorical:
     embedding_dim: int = 8
     max_vocabulary: int | None = None
     min_count: int = 1
+
+    def __post_init__(self) -> None:
+        _check_dtype(self, "string", "int64")
+        _check_at_least(self, 1, "embedding_dim", "min_count", "max_vocabulary")
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -60,16 +77,9 @@ class Hashed:
     embedding_dim: int = 8
 
     def __post_init__(self) -> None:
-        if self.dtype not in ("string", "int64"):
-            raise ValueError(
-                f"`dtype` of the hashed feature `{self.name}` must be 'string' or 'int64'. "
-                f"Received: dtype={self.dtype!r}"
-            )
-        if self.num_buckets < 2:
-            raise ValueError(
-                f"`num_buckets` of the hashed feature `{self.name}` must be at least 2. "
-                f"Received: num_buckets={self.num_buckets}"
-            )
+        _check_dtype(self, "string", "int64")
+        _check_at_least(self, 2, "num_buckets")
+        _check_at_least(self, 1, "embedding_dim")
 
     @property
     def encoded_names(self) -> tuple[str, ...]:
@@ -94,6 +104,11 @@ class Numeric:
     num_buckets: int = 16
     embedding_dim: int = 8
 
+    def __post_init__(self) -> None:
+        _check_dtype(self, "int64", "float")
+        _check_at_least(self, 2, "num_buckets")
+        _check_at_least(self, 1, "embedding_dim")
+
     @property
     def encoded_names(self) -> tuple[str, ...]:
         return (self.name,)
@@ -114,6 +129,10 @@ class Timestamp:
     embedding_dim: int = 8
     dtype: RawType = "int64"
 
+    def __post_init__(self) -> None:
+        _check_dtype(self, "int64")
+        _check_at_least(self, 1, "embedding_dim")
+
     @property
     def encoded_names(self) -> tuple[str, ...]:
         return (f"{self.name}_weekday", f"{self.name}_hour")
@@ -132,6 +151,9 @@ class HistoryFeature:
     name: str
     cardinality: int
     embedding_dim: int = 8
+
+    def __post_init__(self) -> None:
+        _check_at_least(self, 1, "cardinality", "embedding_dim")
 
     @property
     def example_name(self) -> str:
@@ -164,13 +186,19 @@ class FeatureSpec:
     time_zone: str = "Asia/Shanghai"
 
     def __post_init__(self) -> None:
-        for group in (self.request, self.item, self.history):
-            _check_unique([feature.name for feature in group])
-        for feature in self.request:
-            if feature.name.startswith(_RESERVED):
+        _check_names("request", self.request, {*RESERVED, *(feature.example_name for feature in self.history)})
+        _check_names("item", self.item, {"item_id"})
+        _check_unique("history", [feature.name for feature in self.history])
+        for history in self.history:
+            if history.example_name in RESERVED:
                 raise ValueError(
-                    f"`name` of a request feature must not start with {' or '.join(map(repr, _RESERVED))}, which "
-                    f"requests ask the index with. Received: name={feature.name!r}"
+                    f"`name` of a history feature must not be {history.name!r}, which the history itself has"
+                )
+        for feature in self.request:
+            if feature.name.startswith(_ASKED_OF_THE_INDEX):
+                raise ValueError(
+                    f"`name` of a request feature must not start with {' or '.join(map(repr, _ASKED_OF_THE_INDEX))}, "
+                    f"which requests ask the index with. Received: name={feature.name!r}"
                 )
         for name in ("history_size", "list_size"):
             if getattr(self, name) < 1:
@@ -198,7 +226,37 @@ class EncodedFeature:
     embedding_dim: int
 
 
-def _check_unique(names: Sequence[str]) -> None:
+def _check_names(group: str, features: Sequence[Feature], taken: Collection[str]) -> None:
+    """Checks the names of features, and those that they get when they are encoded."""
+    names = [name for feature in features for name in dict.fromkeys([feature.name, *feature.encoded_names])]
+    _check_unique(group, names)
+    for name in names:
+        if name in taken:
+            raise ValueError(f"`name` of a feature of `{group}` must not be {name!r}, which a request itself has")
+
+
+def _check_unique(group: str, names: Sequence[str]) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"A feature is declared once. Received `{name}` {names.count(name)} times")
+            raise ValueError(
+                f"The features of `{group}` must have names of their own, when they are encoded too. "
+                f"Received: {name!r} {names.count(name)} times"
+            )
+
+
+def _check_dtype(feature: Feature, *dtypes: RawType) -> None:
+    if feature.dtype not in dtypes:
+        raise ValueError(
+            f"`dtype` of the {feature.kind} feature `{feature.name}` must be {' or '.join(map(repr, dtypes))}. "
+            f"Received: dtype={feature.dtype!r}"
+        )
+
+
+def _check_at_least(feature: Feature | HistoryFeature, least: int, *names: str) -> None:
+    kind = getattr(feature, "kind", "history")
+    for name in names:
+        value = getattr(feature, name)
+        if value is not None and value < least:
+            raise ValueError(
+                f"`{name}` of the {kind} feature `{feature.name}` must be at least {least}. Received: {name}={value}"
+            )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
 
 import tensorflow_transform as tft
 
@@ -13,6 +12,7 @@ from trainer.data.item_table import ItemTable
 from trainer.data.packed.packed_requests import packed_requests
 from trainer.data.preprocessing import encoded_features
 from trainer.data.request_batch import CANDIDATE_ITEM
+from trainer.data.training_files import TrainingFiles
 from trainer.data.vocabularies import Vocabularies, vocabularies
 from trainer.reporting import Report
 
@@ -54,12 +54,8 @@ class TrainingData:
 
 def read_training_data(
     features: FeatureSpec,
+    files: TrainingFiles,
     *,
-    request_transform_dir: str,
-    catalogue_transform_dir: str,
-    train_files: Sequence[str],
-    eval_files: Sequence[str],
-    catalogue_files: Sequence[str],
     packed_dir: str | None = None,
     report: Report,
 ) -> TrainingData:
@@ -70,16 +66,16 @@ def read_training_data(
       PackedRequestsError: the packed requests could not be written.
     """
     start_s = time.monotonic()
-    request_transform = tft.TFTransformOutput(request_transform_dir)
-    item_transform = tft.TFTransformOutput(catalogue_transform_dir)
+    request_transform = tft.TFTransformOutput(files.request_transform_dir)
+    item_transform = tft.TFTransformOutput(files.catalogue_transform_dir)
     request_features = encoded_features(request_transform, features.request)
-    item_table = read_item_table(catalogue_files, encoded_features(item_transform, features.item))
+    item_table = read_item_table(files.catalogue_files, encoded_features(item_transform, features.item))
     layout = (features, request_features, item_table.item_ids)
     (train_requests, train_misses), (eval_requests, eval_misses) = (
-        read_requests(files, *layout)
+        read_requests(split, *layout)
         if packed_dir is None
-        else packed_requests(packed_dir, name, files, *layout, report=report)
-        for name, files in (("training requests", train_files), ("evaluation requests", eval_files))
+        else packed_requests(packed_dir, name, split, *layout, report=report)
+        for name, split in (("training requests", files.train_files), ("evaluation requests", files.eval_files))
     )
     data = TrainingData(
         features=features,

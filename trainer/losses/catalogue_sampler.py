@@ -5,6 +5,8 @@ import tensorflow as tf
 
 from trainer.uniform import stateless_uniform
 
+_LEAST_COUNT = 1e-30  # of what is never drawn, so that its logarithm is finite
+
 
 class CatalogueSampler:
     """Draws catalogue rows, with replacement, from a mix of popularity and uniform.
@@ -63,4 +65,4 @@ class CatalogueSampler:
         """
         count = num_sampled * tf.gather(self._probability, item)
         count += tf.cast(num_in_batch, tf.float32) * tf.gather(self._frequency, item)
-        return tf.math.log(tf.maximum(count, 1e-30))
+        return tf.math.log(tf.maximum(count, _LEAST_COUNT))

@@ -24,7 +24,7 @@ def icc_loss(
 ) -> tf.Tensor:
     """Ranks items by the score of the stage that they reach (ICC, Gallagher et al., WSDM 2019).
 
-    Stage `t` passes an item on with the odds `I^t = σ((s^t - κ_t) / temperature)`, where `κ_t` is its `q_t`-th best
+    Stage `t` passes an item on with probability `I^t = σ((s^t - κ_t) / temperature)`, where `κ_t` is its `q_t`-th best
     score of the list; it passes all if the list has no more than `q_t` items. The score of the cascade is
 
         e = Σ_{t<T} c_t·Π_{s<t} I^s·(1 - I^t)·s^t + c_T·Π_{s≤T} I^s·s^T,
@@ -69,7 +69,7 @@ def icc_loss(
     labels = tf.convert_to_tensor(labels)
     where = real_items(labels, where)
 
-    reached: tf.Tensor = 1.0  # the odds of being passed on by all stages so far
+    reached: tf.Tensor = 1.0  # the probability of being passed on by all stages so far
     cascade: tf.Tensor = 0.0
     for stage, (scores, capacity, weight) in enumerate(zip(scores_by_stage, capacities, stage_weights, strict=True)):
         scores = real_values(scores, where)

@@ -82,7 +82,7 @@ def e2e_loss(
 
     over a list's `n` real items, averaged over the lists that have ground truth, negatives and more items than
     some stage passes on; zero if none has. The gradient of a negative flows through the tails `d^t = 1 - u^t`: stage
-    `t` receives the share `d^t·Π_{s≠t} u^s / (1 - Π_s u^s)`, the odds that it alone stopped the item.
+    `t` receives the share `d^t·Π_{s≠t} u^s / (1 - Π_s u^s)`, the probability that it alone stopped the item.
 
     Args:
       scores_by_stage: `[..., list_size]` scores of each stage, in funnel order.

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from trainer.global_batch import mean_over_replicas
+from trainer.sorting.survival import LOG_ZERO
 
 
 def sampled_softmax_loss(
@@ -49,7 +50,7 @@ def sampled_softmax_loss(
     own = tf.where(positive, tf.cast(positive_scores, tf.float32) / temperature - positive_log_count, 0.0)
     others = tf.cast(candidate_scores, tf.float32) / temperature - candidate_log_count
     hit = _is_member(candidate_item, tf.where(positive, positive_item, -1))
-    others = tf.reduce_logsumexp(tf.where(hit, -1e30, others), axis=-1, keepdims=True)
+    others = tf.reduce_logsumexp(tf.where(hit, LOG_ZERO, others), axis=-1, keepdims=True)
     losses = tf.math.softplus(others - own)  # = -own + ln(exp own + exp others)
     total = tf.reduce_sum(tf.where(positive, positive_weight * losses, 0.0))
     return tf.math.divide_no_nan(total, mean_over_replicas(tf.reduce_sum(positive_weight)))

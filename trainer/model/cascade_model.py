@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from trainer.config.trainer import OptimizerKind, PrecisionKind, StageConfig, TrainerConfig
+from trainer.config.trainer import PrecisionKind, StageConfig, TrainerConfig
 from trainer.data.features import EncodedFeature, FeatureSpec
 from trainer.data.item_table import ItemTable
 from trainer.data.request_batch import HISTORY_HIDDEN
@@ -17,7 +17,7 @@ from trainer.losses.cascade_loss import CascadeLoss
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.model.catalogue_loss import CatalogueLoss
 from trainer.model.gradient_norms import GLOBAL, Gradient, gradient_norms, summed_rows
-from trainer.model.lazy_adam import LazyAdam
+from trainer.model.optimizers import build_optimizer
 from trainer.model.recall import Recall
 from trainer.model.towers.dcn import Dcn
 from trainer.model.towers.din import Din
@@ -28,10 +28,6 @@ from trainer.model.towers.mlp import Mlp
 from trainer.model.towers.tower import Tower
 from trainer.model.towers.two_tower import TwoTower
 
-OPTIMIZERS: dict[OptimizerKind, type[tf.keras.optimizers.Optimizer]] = {
-    "adam": tf.keras.optimizers.Adam,
-    "lazy_adam": LazyAdam,
-}
 TOWERS: dict[str, type[Tower]] = {
     "two_tower": TwoTower,
     "dssm": Dssm,
@@ -105,13 +101,16 @@ class CascadeModel(tfrs.models.Model):
         self,
         optimizer: tf.keras.optimizers.Optimizer | None = None,
         weight_optimizer: tf.keras.optimizers.Optimizer | None = None,
+        num_steps: int | None = None,
         **kwargs: Any,
     ) -> None:
         """Sets the optimisers of the network and of the loss weights; by default those that the config says.
 
+        `num_steps` are the steps of the whole run, over which the learning rate comes down; `None` keeps it.
+
         `bad_step` is then the first step, from 0, whose loss or gradient was not finite; -1 before there is one.
         """
-        optimizer = optimizer or OPTIMIZERS[self.config.optimizer](self.config.learning_rate)
+        optimizer = optimizer or build_optimizer(self.config, num_steps)
         if self.precision == "float16":
             optimizer = tf.keras.mixed_precision.LossScaleOptimizer(optimizer)
         super().compile(optimizer=optimizer, **kwargs)

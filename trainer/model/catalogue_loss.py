@@ -149,20 +149,20 @@ class CatalogueLoss:
         """
         temperature = self.config.temperature
         scores, list_scores = (tf.stop_gradient(s / temperature) for s in (scores, list_scores))
-        log_odds = scores - shared.log_count
+        logits = scores - shared.log_count
         num_drawn = self.config.num_retrieved_negatives
         seed = tf.random.experimental.stateless_fold_in(seed, 1)  # the sampler has used up the seed's own randomness
-        drawn = self._draw_by_odds(batch, log_odds, num_drawn, seed)
-        log_scale = math.log(num_drawn) - tf.reduce_logsumexp(log_odds, axis=-1, keepdims=True)
+        drawn = self._draw_by_logits(batch, logits, num_drawn, seed)
+        log_scale = math.log(num_drawn) - tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
         drawn_scores = tf.gather(scores, drawn, batch_dims=1)
         negatives = Negatives(tf.gather(shared.item, drawn), drawn_scores + log_scale, list_scores + log_scale)
         return negatives, drawn_scores * temperature
 
-    def _draw_by_odds(self, batch: Batch, log_odds: tf.Tensor, num_drawn: int, seed: tf.Tensor) -> tf.Tensor:
-        """Returns int32 `[batch_size, num_drawn]` columns of `log_odds`, with replacement."""
+    def _draw_by_logits(self, batch: Batch, logits: tf.Tensor, num_drawn: int, seed: tf.Tensor) -> tf.Tensor:
+        """Returns int32 `[batch_size, num_drawn]` columns of `logits`, with replacement."""
         if not self._draws_by_place:
-            return tf.random.stateless_categorical(log_odds, num_drawn, seed, dtype=tf.int32)
-        cumulative = tf.cumsum(tf.cast(tf.nn.softmax(log_odds), tf.float64), axis=-1)
+            return tf.random.stateless_categorical(logits, num_drawn, seed, dtype=tf.int32)
+        cumulative = tf.cumsum(tf.cast(tf.nn.softmax(logits), tf.float64), axis=-1)
         draw = draw_for_requests(batch, num_drawn, seed, tf.float64) * cumulative[:, -1:]
         return tf.minimum(tf.searchsorted(cumulative, draw, side="right"), tf.shape(cumulative)[1] - 1)
 

@@ -27,7 +27,7 @@ def bitonic_network(
       k: size of the head, an int or an int tensor `[...]` with one size per list.
       where: bool `[..., list_size]`, true on real items; `None` means all are.
       temperature: `1 / steepness` of the swaps, positive; a float or a tensor `[...]`.
-      swap: the odds `F(z)` that two items stay as they are, `"cauchy"` or `"logistic"`.
+      swap: the probability `F(z)` that two items stay as they are, `"cauchy"` or `"logistic"`.
 
     Returns:
       The survival of each item, `[..., list_size]`, in float32 (float64 for float64 scores).

@@ -30,15 +30,15 @@ def odd_even_network(
     has, most so where the temperature is warm, and a better item survives no less than a worse one. Where two items
     change places in the order, their survivals jump, the less the colder the temperature.
 
-    Cauchy swaps keep odds of about `temperature / (π·gap)` for a mistake, so they harden slowly as the temperature
-    falls; their gradient hardly vanishes.
+    Cauchy swaps keep a probability of about `temperature / (π·gap)` for a mistake, so they harden slowly as the
+    temperature falls; their gradient hardly vanishes.
 
     Args:
       scores: `[..., list_size]`, larger is better.
       k: size of the head, an int or an int tensor `[...]` with one size per list.
       where: bool `[..., list_size]`, true on real items; `None` means all are.
       temperature: `1 / steepness` of the swaps, positive; a float or a tensor `[...]`.
-      swap: the odds `F(z)` that two items stay as they are, `"cauchy"` or `"logistic"`.
+      swap: the probability `F(z)` that two items stay as they are, `"cauchy"` or `"logistic"`.
 
     Returns:
       The survival of each item, `[..., list_size]`, in float32 (float64 for float64 scores).

@@ -22,7 +22,7 @@ def soft_rank(
 
         r_i = v_i - s_i / temperature,    v = isotonic regression, non-increasing, of s_i / temperature + i,
 
-    and an item survives with the odds that its rank is within `k`,
+    and an item survives with the probability that its rank is within `k`,
 
         head_i = σ((k + ½ - r_i) / rank_temperature).
 

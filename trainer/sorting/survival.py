@@ -1,4 +1,4 @@
-"""The contract of every sorting operator: scores in, the odds of staying in or falling out of the top `k`."""
+"""The contract of every sorting operator: scores in, the probability of staying in or falling out of the top `k`."""
 
 from typing import NamedTuple, Protocol
 

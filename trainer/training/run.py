@@ -1,7 +1,6 @@
 """The training run: from transformed examples to a candidate release."""
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from trainer.data.bad_batch import write_bad_batch
 from trainer.data.features import FeatureSpec
 from trainer.data.input import Requests
 from trainer.data.training_data import TrainingData, read_training_data
+from trainer.data.training_files import TrainingFiles
 from trainer.index.build import check_available
 from trainer.monitoring.monitoring import Monitoring
 from trainer.monitoring.projector import write_projector
@@ -31,12 +31,8 @@ _NUM_SAMPLE_REQUESTS = 256
 def train(
     config: TrainerConfig,
     features: FeatureSpec,
+    files: TrainingFiles,
     *,
-    request_transform_dir: str,
-    catalogue_transform_dir: str,
-    train_files: Sequence[str],
-    eval_files: Sequence[str],
-    catalogue_files: Sequence[str],
     output_dir: str,
     log_dir: str,
     checkpoint_dir: str | None = None,
@@ -59,11 +55,7 @@ def train(
     Args:
       config: the training run.
       features: the features of the data set.
-      request_transform_dir: output folder of the requests' Transform.
-      catalogue_transform_dir: output folder of the catalogue's Transform.
-      train_files: gzipped TFRecord files of transformed requests to train on.
-      eval_files: the same of the evaluation split.
-      catalogue_files: gzipped TFRecord files of the transformed catalogue.
+      files: what it reads.
       output_dir: folder of the candidate release, empty or not there.
       log_dir: folder of the TensorBoard logs.
       checkpoint_dir: local folder of the checkpoints of unfinished runs, which each have a folder of their own in it;
@@ -90,27 +82,16 @@ def train(
     check_available(config.index)
     strategy = open_strategy(config)
     is_chief = Workers(strategy).is_chief
-    data = read_training_data(
-        features,
-        request_transform_dir=request_transform_dir,
-        catalogue_transform_dir=catalogue_transform_dir,
-        train_files=train_files,
-        eval_files=eval_files,
-        catalogue_files=catalogue_files,
-        packed_dir=packed_dir,
-        report=report,
-    )
+    data = read_training_data(features, files, packed_dir=packed_dir, report=report)
     store = None
     if checkpoint_dir is not None and is_chief:
-        files = {"training requests": train_files, "evaluation requests": eval_files, "catalogue": catalogue_files}
-        if warm_start_dir is not None:
-            files["warm start"] = warm_start_files(warm_start_dir)
+        warm_start = {} if warm_start_dir is None else {"warm start": warm_start_files(warm_start_dir)}
         store = open_store(
             checkpoint_dir,
             config,
             features,
             encoded_features=[*data.request_features, *data.item_table.features],
-            files=files,
+            files={**files.by_content, **warm_start},
             source_hash=source_hash,
             report=report,
         )
@@ -133,7 +114,7 @@ def train(
         if not is_chief:
             raise
         folder = store.folder if store else Path(log_dir)
-        path = write_bad_batch(folder, training_batches(config, data), error.step, train_files)
+        path = write_bad_batch(folder, training_batches(config, data), error.step, files.train_files)
         raise DivergedError(f"{error}. The ids of that step's requests are in {path}", error.step) from error
 
     model, epochs = trained.model, trained.state.epochs
@@ -164,8 +145,8 @@ def train(
             config=model.config,
             features=features,
             request_features=data.request_features,
-            request_transform_dir=request_transform_dir,
-            catalogue_transform_dir=catalogue_transform_dir,
+            request_transform_dir=files.request_transform_dir,
+            catalogue_transform_dir=files.catalogue_transform_dir,
             item_ids=data.item_table.item_ids,
             requests=_sample(data),
         ),

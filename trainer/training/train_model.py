@@ -12,7 +12,7 @@ from trainer.data.batches import RequestBatches
 from trainer.data.input import Requests
 from trainer.data.request_batch import CANDIDATE_ITEM, GROUND_TRUTH, LABELS, WHERE, empty_batch
 from trainer.data.training_data import TrainingData
-from trainer.model.cascade_model import OPTIMIZERS, CascadeModel
+from trainer.model.cascade_model import CascadeModel
 from trainer.model.catalogue_loss import positive_weight
 from trainer.release.training_record import WarmStartRecord
 from trainer.release.warm_start import warm_start
@@ -80,7 +80,7 @@ def train_model(
     strategy = open_strategy(config) if strategy is None else strategy
     with strategy.scope():
         model = build_model(config, data, log_frequency, precision=config.precision)
-        model.compile(OPTIMIZERS[config.optimizer](_learning_rate(config, config.epochs * batches.num_steps)))
+        model.compile(num_steps=config.epochs * batches.num_steps)
     report(devices_line(strategy))
     report(parameter_table(model))
     warm_start_record = None
@@ -146,9 +146,3 @@ def item_log_frequency(requests: Requests, num_items: int, loss: CatalogueLossCo
         np.add.at(counts, positives, 1)
     with np.errstate(divide="ignore"):
         return np.log(counts / max(counts.sum(), 1))
-
-
-def _learning_rate(config: TrainerConfig, num_steps: int) -> float | tf.keras.optimizers.schedules.LearningRateSchedule:
-    if config.learning_rate_decay == "none":
-        return config.learning_rate
-    return tf.keras.optimizers.schedules.PolynomialDecay(config.learning_rate, num_steps, end_learning_rate=0.0)

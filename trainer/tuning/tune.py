@@ -14,6 +14,7 @@ from trainer.data.fingerprint import Fingerprint, input_parts
 from trainer.data.input import Requests
 from trainer.data.request_batch import CANDIDATE_ITEM
 from trainer.data.training_data import TrainingData, read_training_data
+from trainer.data.training_files import TrainingFiles
 from trainer.reporting import Report
 from trainer.training.train_model import BEST_METRIC
 from trainer.tuning.cascade_tuner import CascadeTuner
@@ -28,12 +29,8 @@ def tune(
     config: TrainerConfig,
     features: FeatureSpec,
     tuning: TuningConfig,
+    files: TrainingFiles,
     *,
-    request_transform_dir: str,
-    catalogue_transform_dir: str,
-    train_files: Sequence[str],
-    eval_files: Sequence[str],
-    catalogue_files: Sequence[str],
     state_dir: str,
     packed_dir: str | None = None,
     source_hash: str = "",
@@ -49,11 +46,7 @@ def tune(
       config: the configuration to tune; what is not tuned stays.
       features: the features of the data set.
       tuning: the search.
-      request_transform_dir: output folder of the requests' Transform.
-      catalogue_transform_dir: output folder of the catalogue's Transform.
-      train_files: gzipped TFRecord files of transformed requests to train on.
-      eval_files: the same of the evaluation split.
-      catalogue_files: gzipped TFRecord files of the transformed catalogue.
+      files: what the trials read.
       state_dir: local folder of the state of searches, which each have a folder of their own in it.
       packed_dir: local folder of packed requests, as `train` takes it; the trainer finds them there.
       source_hash: of the code that runs; trials of other code are not used.
@@ -70,21 +63,11 @@ def tune(
     """
     report = report or (lambda line: None)
     tuning.check(config)
-    files = {"training requests": train_files, "evaluation requests": eval_files, "catalogue": catalogue_files}
-    data = read_training_data(
-        features,
-        request_transform_dir=request_transform_dir,
-        catalogue_transform_dir=catalogue_transform_dir,
-        train_files=train_files,
-        eval_files=eval_files,
-        catalogue_files=catalogue_files,
-        packed_dir=packed_dir,
-        report=report,
-    )
+    data = read_training_data(features, files, packed_dir=packed_dir, report=report)
     fingerprint = Fingerprint(
         {
             "sample": f"{tuning.max_requests} by {tuning.seed}" if tuning.max_requests else "all requests",
-            **input_parts(features, [*data.request_features, *data.item_table.features], files, source_hash),
+            **input_parts(features, [*data.request_features, *data.item_table.features], files.by_content, source_hash),
         }
     )
 

@@ -139,18 +139,3 @@ def test_examples_that_lack_a_declared_feature_are_refused(feature, message):
     inputs = {"request_id": tf.constant(["r"]), "age": tf.constant([3], tf.int64)}
     with pytest.raises(ValueError, match=message):
         request_preprocessing_fn(inputs, {"features": to_json(FeatureSpec(request=(feature,)))})
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        (
-            {"dtype": "float"},
-            "`dtype` of the hashed feature `user` must be 'string' or 'int64'. Received: dtype='float'",
-        ),
-        ({"num_buckets": 1}, "`num_buckets` of the hashed feature `user` must be at least 2. Received: num_buckets=1"),
-    ],
-)
-def test_what_cannot_be_hashed_is_refused(values, message):
-    with pytest.raises(ValueError, match=message):
-        Hashed("user", **values)

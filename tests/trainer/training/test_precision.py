@@ -90,11 +90,11 @@ def half_precision_run(candidate_dir, transformed_data, tmp_path_factory):
     record = train(
         dataclasses.replace(full.config, precision="bfloat16", learning_rate=1e-9, epochs=1),
         full.features,
+        transformed_data.training_files,
         output_dir=str(folder / "release"),
         log_dir=str(folder / "logs"),
         warm_start_dir=str(candidate_dir / "models" / "cascade"),
         report=lines.append,
-        **transformed_data.training_arguments(),
     )
     return folder / "release", record, lines
 

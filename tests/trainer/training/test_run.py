@@ -94,7 +94,7 @@ def test_a_run_that_diverges_names_the_requests_of_the_step(transformed_data, ca
     config = dataclasses.replace(manifest.config, loss=loss, learning_rate=1e38)
     folders = {f"{name}_dir": str(tmp_path / name) for name in ("output", "log", "checkpoint")}
     with pytest.raises(DivergedError, match=r"Training diverged: .* at step 2\. .* \(now .*e\+3[78]\)") as caught:
-        train(config, manifest.features, **transformed_data.training_arguments(), **folders)
+        train(config, manifest.features, transformed_data.training_files, **folders)
     path = Path(re.search(r"The ids of that step's requests are in (.*bad_batch_2\.json)$", str(caught.value))[1])
     source = example_batches(transformed_data.train_files).unbatch()
     ids = [

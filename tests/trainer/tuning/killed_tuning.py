@@ -14,6 +14,7 @@ from pathlib import Path
 from trainer.config.json_text import from_json
 from trainer.config.trainer import TrainerConfig
 from trainer.data.features import FeatureSpec
+from trainer.data.training_files import TrainingFiles
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.tune import tune
 
@@ -21,6 +22,7 @@ from trainer.tuning.tune import tune
 def main(arguments: dict) -> None:
     config = from_json(TrainerConfig, arguments.pop("config"))
     features = from_json(FeatureSpec, arguments.pop("features"))
+    files = from_json(TrainingFiles, arguments.pop("files"))
     tuning = from_json(TuningConfig, arguments.pop("tuning"))
     lines: list[str] = []
 
@@ -30,7 +32,7 @@ def main(arguments: dict) -> None:
         if line.strip().startswith("epoch 2/2: ") and any(line.startswith("trial 2/") for line in lines):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    tune(config, features, tuning, report=report, **arguments)
+    tune(config, features, tuning, files, report=report, **arguments)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def searched(transformed_data, tiny_config, tiny_tuning, tmp_path_factory):
 
 
 def run(data, config, tuning, folder, lines):
-    return tune(config, data.features, tuning, state_dir=str(folder), report=lines.append, **data.training_arguments())
+    return tune(config, data.features, tuning, data.training_files, state_dir=str(folder), report=lines.append)
 
 
 def outcomes(tuner):
@@ -78,7 +78,7 @@ def test_a_killed_search_keeps_its_trials_and_goes_on(searched, transformed_data
         "features": to_json(transformed_data.features),
         "tuning": to_json(tiny_tuning),
         "state_dir": str(tmp_path / "state"),
-        **transformed_data.training_arguments(),
+        "files": to_json(transformed_data.training_files),
     }
     (tmp_path / "arguments.json").write_text(json.dumps(arguments))
     script, log = Path(__file__).with_name("killed_tuning.py"), tmp_path / "log"

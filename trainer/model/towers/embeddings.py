@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.data.features import EncodedFeature, HistoryFeature
+from trainer.sorting.survival import LOG_ZERO
 
 Batch = Mapping[str, tf.Tensor]
 
@@ -148,5 +149,5 @@ def mean_of_events(events: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
 
 def attention_weights(logits: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
     """Returns the softmax over the last axis of what `where` lets through; all zero where that is nothing."""
-    full = tf.where(where, tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits, -1e30)
+    full = tf.where(where, tf.cast(logits, tf.float32) if logits.dtype.size < 4 else logits, LOG_ZERO)
     return tf.cast(tf.where(where, tf.nn.softmax(full, axis=-1), 0.0), logits.dtype)

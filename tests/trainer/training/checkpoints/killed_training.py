@@ -21,6 +21,7 @@ from pathlib import Path
 from trainer.config.json_text import from_json
 from trainer.config.trainer import TrainerConfig
 from trainer.data.features import FeatureSpec
+from trainer.data.training_files import TrainingFiles
 from trainer.training.run import train
 
 Report = Callable[[str], None]
@@ -30,6 +31,7 @@ def main(arguments: dict, num_kills: int, seed: int) -> dict:
     source = random.Random(seed)
     config = from_json(TrainerConfig, arguments.pop("config"))
     features = from_json(FeatureSpec, arguments.pop("features"))
+    files = from_json(TrainingFiles, arguments.pop("files"))
     folder = Path(arguments["checkpoint_dir"])
     num_steps = arguments.pop("num_steps")
     killed_at, num_half_written = [], 0
@@ -39,12 +41,12 @@ def main(arguments: dict, num_kills: int, seed: int) -> dict:
         child = os.fork()
         if child == 0:
             report = way(max(target, newest_step(folder) + 1), source)
-            train(config, features, report=report, **arguments)
+            train(config, features, files, report=report, **arguments)
             os._exit(0)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL, f"it was over before step {target}"
         killed_at.append(newest_step(folder))
         num_half_written += len(list(folder.glob("*/.step-*.tmp")))
-    train(config, features, **arguments)
+    train(config, features, files, **arguments)
     return {"killed_at": killed_at, "num_half_written": num_half_written}
 
 

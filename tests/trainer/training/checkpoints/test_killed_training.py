@@ -50,7 +50,7 @@ def killed(transformed_data, tmp_path_factory, num_kills):
     """Folders of a run with deaths, and what was printed about them."""
     folder = tmp_path_factory.mktemp("killed")
     arguments = {
-        **transformed_data.training_arguments(),
+        "files": to_json(transformed_data.training_files),
         **_folders(folder),
         "config": to_json(CONFIG),
         "features": to_json(transformed_data.features),

@@ -43,7 +43,7 @@ def workers(transformed_data, tmp_path_factory):
     script, processes = Path(__file__).with_name("worker.py"), []
     for index in range(2):
         arguments = {
-            **transformed_data.training_arguments(),
+            "files": to_json(transformed_data.training_files),
             **{name: str(folder / str(index) / name) for name in NAMES},
             "config": to_json(CONFIG),
             "features": to_json(transformed_data.features),

@@ -13,6 +13,7 @@ from unittest import mock
 from trainer.config.json_text import from_json, to_json
 from trainer.config.trainer import TrainerConfig
 from trainer.data.features import FeatureSpec
+from trainer.data.training_files import TrainingFiles
 from trainer.training.replicas.steps import Steps
 from trainer.training.run import train
 
@@ -25,11 +26,12 @@ def main(arguments_path, record_path):
     arguments = json.loads(Path(arguments_path).read_text())
     config = from_json(TrainerConfig, arguments.pop("config"))
     features = from_json(FeatureSpec, arguments.pop("features"))
+    files = from_json(TrainingFiles, arguments.pop("files"))
     lines = []
 
     with mock.patch.object(Steps, "evaluate", side_effect=Killed), contextlib.suppress(Killed):
-        train(config, features, **arguments)
-    record = train(config, features, report=lines.append, **arguments)
+        train(config, features, files, **arguments)
+    record = train(config, features, files, report=lines.append, **arguments)
     Path(record_path).write_text(json.dumps({"record": to_json(record), "lines": lines}))
 
 
