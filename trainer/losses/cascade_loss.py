@@ -51,8 +51,12 @@ class CascadeLoss(tf.keras.layers.Layer):
       seed: of the draws of `perturbed_top_k`, which differ at every step.
 
     Example:
-      >>> loss = CascadeLoss(LossConfig(Bce()), TrainerConfig().stages)
-      >>> loss([retrieval_scores, ranking_scores], batch).total
+      >>> from trainer.config.trainer import TrainerConfig
+      >>> loss = CascadeLoss(LossConfig(losses.Bce()), TrainerConfig().stages)
+      >>> batch = {"where": tf.constant([[True, True]]), "ground_truth": tf.constant([[True, False]])}
+      >>> batch["candidate_stage"] = tf.constant([[3, 0]])
+      >>> loss([tf.zeros([1, 2]), tf.zeros([1, 2])], batch).total
+      1.3862944
     """
 
     def __init__(self, config: LossConfig, stages: Sequence[StageConfig], seed: int = 0, **kwargs: Any) -> None:
