@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 from trainer.config.json_text import from_json, to_plain
+from trainer.whole_file import whole_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,10 +35,8 @@ class Outcome:
     def write(self, folder: Path) -> None:
         """Writes `<method>-<seed>.json`, whole or not at all."""
         folder.mkdir(parents=True, exist_ok=True)
-        path = outcome_path(folder, self.method, self.seed)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(json.dumps(to_plain(self), indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        with whole_file(outcome_path(folder, self.method, self.seed)) as file:
+            file.write((json.dumps(to_plain(self), indent=2) + "\n").encode())
 
 
 def read_outcome(folder: Path, method: str, seed: int, key: str) -> Outcome | None:
