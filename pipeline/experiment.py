@@ -103,8 +103,6 @@ class ExperimentConfig:
         """
         if not re.fullmatch(r"[A-Za-z0-9_-]+", self.name):
             raise ValueError(f"`name` must be letters, digits, `_` and `-`. Received: name={self.name!r}")
-        if self.tuning is not None:
-            self.tuning.check(self.trainer)
         last = self.trainer.stages[-1]
         if self.evaluation.ks[-1] > last.capacity:
             raise ValueError(

@@ -207,6 +207,7 @@ def _create_release(
 def _create_tuner(experiment: ExperimentConfig, requests: _Data, catalogue: _Data, root: Path) -> CascadeTuner:
     if experiment.tuning is None:
         raise ValueError(f"`tuning` of the experiment {experiment.name!r} must be set to tune. Received: tuning=None")
+    experiment.tuning.check(experiment.trainer)  # not earlier: a key to tune may be one of another loss or tower
     return CascadeTuner(
         **_training_inputs(experiment, requests, catalogue, root),
         tuning=to_json(experiment.tuning),

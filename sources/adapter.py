@@ -22,7 +22,7 @@ class Shard:
 
 
 class Adapter(Protocol):
-    """Reads one data set's files into the request and catalogue examples of docs/formats.md.
+    """Reads one data set's files into the request and catalogue examples of docs/reference.md.
 
     An adapter is cheap to construct, picklable, and checks lazily: `days` and `files` look at names only.
     """

@@ -24,7 +24,8 @@ FLOORS = {
 
 def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
             yield from (f"{node.module}.{name.name}" for name in node.names)
         elif isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
@@ -33,7 +34,7 @@ def _imports(path: Path) -> Iterator[str]:
 def _room(module: str, house: str) -> str | None:
     """The first part of a dotted name below that of the house; `None` of what lies outside."""
     inside = f".{module}".removeprefix(f".{house}".rstrip("."))
-    return inside.split(".")[1] if inside != f".{module}" or not house else None
+    return (inside.split(".")[1:] or [None])[0] if inside != f".{module}" or not house else None
 
 
 @pytest.mark.parametrize("house", FLOORS)

@@ -1,8 +1,6 @@
 """Runs `trainer.evaluation.evaluate.evaluate` against the last pushed release."""
 
-import contextlib
 import json
-from pathlib import Path
 from typing import Any
 
 from tfx.components.evaluator import constants
@@ -11,14 +9,13 @@ from tfx.types import Artifact, artifact_utils
 
 from components.artifacts import judging_files, split_files
 from components.blessing import BASELINE_VERSION, write_blessing
-from components.cascade_evaluator.pushed_release import candidate_layout
+from components.cascade_evaluator.pushed_subject import pushed_subject
 from components.progress import report
 from serving.release.store import ReleaseStore
 from trainer.config.json_text import from_json
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.evaluate import evaluate
-from trainer.evaluation.manifest import read_outline
-from trainer.release.candidate import MODELS
+from trainer.evaluation.subject import read_candidate
 
 
 class Executor(BaseExecutor):
@@ -40,26 +37,23 @@ class Executor(BaseExecutor):
         evaluation = artifact_utils.get_single_instance(output_dict["evaluation"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         config = from_json(EvaluationConfig, exec_properties["config"])
-        models_dir = str(Path(artifact_utils.get_single_uri(input_dict["release"])) / MODELS)
+        candidate = read_candidate(artifact_utils.get_single_uri(input_dict["release"]))
         store = ReleaseStore(exec_properties["serving_base"])
         latest = store.latest()
-        ground_truth_stage = read_outline(models_dir).ground_truth_stage
-        with contextlib.ExitStack() as stack:
-            baseline = None
-            if latest is not None:
-                layout = candidate_layout(store, latest.version, ground_truth_stage=ground_truth_stage)
-                baseline = stack.enter_context(layout)
-            result = evaluate(
-                config,
-                models_dir=models_dir,
-                request_files=judging_files(input_dict["requests"]),
-                catalogue_files=split_files(input_dict["catalogue"], "train"),
-                train_request_files=split_files(input_dict["requests"], "train"),
-                baseline_models_dir=baseline,
-                oracle={int(k): recall for k, recall in json.loads(exec_properties["oracle"]).items()},
-                output_dir=evaluation.uri,
-                report=report,
-            )
+        baseline = None
+        if latest is not None:
+            baseline = pushed_subject(store, latest.version, ground_truth_stage=candidate.ground_truth_stage)
+        result = evaluate(
+            config,
+            candidate,
+            request_files=judging_files(input_dict["requests"]),
+            catalogue_files=split_files(input_dict["catalogue"], "train"),
+            train_request_files=split_files(input_dict["requests"], "train"),
+            baseline=baseline,
+            oracle={int(k): recall for k, recall in json.loads(exec_properties["oracle"]).items()},
+            output_dir=evaluation.uri,
+            report=report,
+        )
         for note in result.decision.notes:
             report(note)
         for k in config.ks:

@@ -42,7 +42,7 @@ def evaluate(
     experiment = load_experiment(config_name, smoke, overrides)
     quiet_libraries()
 
-    from components.cascade_evaluator.pushed_release import candidate_layout
+    from components.cascade_evaluator.pushed_subject import pushed_subject
     from pipeline.cli.logged_requests import open_adapter, read_day
     from pipeline.cli.tables import metrics_table
     from pipeline.oracle import best_possible_recall
@@ -68,22 +68,22 @@ def evaluate(
         }
         paths = {name: [_write(folder / f"{name}.gz", records)] for name, records in files.items()}
         list_capacities = {stage.name: stage.list_capacity for stage in experiment.trainer.stages}
-        with candidate_layout(
+        subject = pushed_subject(
             store,
             release.version,
             ground_truth_stage=experiment.features.ground_truth_stage,
             list_capacities=list_capacities,
-        ) as models_dir:
-            result = evaluate_release(
-                experiment.evaluation,
-                models_dir=models_dir,
-                request_files=paths["test"],
-                catalogue_files=paths["catalogue"],
-                train_request_files=paths["train"],
-                oracle={int(k): recall for k, recall in best_possible_recall(experiment, data, judged).items()},
-                output_dir=None if out is None else str(out),
-                report=lambda line: click.echo(line, err=True),
-            )
+        )
+        result = evaluate_release(
+            experiment.evaluation,
+            subject,
+            request_files=paths["test"],
+            catalogue_files=paths["catalogue"],
+            train_request_files=paths["train"],
+            oracle={int(k): recall for k, recall in best_possible_recall(experiment, data, judged).items()},
+            output_dir=None if out is None else str(out),
+            report=lambda line: click.echo(line, err=True),
+        )
     click.echo(f"release {release.version} on {judged[0]} to {judged[-1]}, {result.num_requests:,} requests")
     click.echo(metrics_table(result))
     if as_json:

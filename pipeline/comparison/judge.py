@@ -10,9 +10,9 @@ from trainer.data.item_lookup import write_item_ids
 from trainer.evaluation.catalogue import Catalogue, read_catalogue
 from trainer.evaluation.funnel import run_funnel
 from trainer.evaluation.lists import list_metrics
-from trainer.evaluation.manifest import Stage
 from trainer.evaluation.requests import Requests, read_requests
 from trainer.evaluation.stage_models import StageModels
+from trainer.evaluation.subject import Stage
 from trainer.model.cascade_model import CascadeModel
 from trainer.release.export.export_models import stage_signatures
 from trainer.reporting import Progress

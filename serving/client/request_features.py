@@ -1,4 +1,4 @@
-"""Request examples of docs/formats.md from requests."""
+"""Request examples of docs/reference.md from requests."""
 
 import math
 import time

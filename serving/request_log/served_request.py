@@ -41,7 +41,7 @@ class ServedRequest:
         return self._scalar(signatures.REQUEST_TIME_MS).int64_list.value[0]
 
     def logged(self, passed_over: int) -> tf.train.Example:
-        """Returns the request example of docs/formats.md with its candidates.
+        """Returns the request example of docs/reference.md with its candidates.
 
         The delivered items have the stage `num_stages`, an item that was not passed on the index of the last stage
         that kept it; ranks are those in that stage's order.

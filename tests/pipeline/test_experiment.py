@@ -2,8 +2,10 @@ import dataclasses
 
 import pytest
 
+from pipeline.configs import NAMES, load
 from pipeline.experiment import AdapterConfig, ExperimentConfig, ServingValidationConfig
 from pipeline.splits import SplitConfig
+from trainer.config.losses import METHODS
 from trainer.data.features import Categorical, FeatureSpec, HistoryFeature, Numeric, Timestamp
 from trainer.tuning.config import Float, TuningConfig
 
@@ -79,15 +81,22 @@ def test_override_refused(key, text, message):
         EXPERIMENT.with_overrides({key: text})
 
 
-def test_tuning_fits_the_trainer_and_can_be_overridden():
+def test_tuning_can_be_overridden():
     tuning = TuningConfig((Float("learning_rate", 1e-4, 1e-2, sampling="log"),), num_trials=5)
     experiment = dataclasses.replace(EXPERIMENT, tuning=tuning)
     assert ExperimentConfig.from_json(experiment.to_json()) == experiment
     changed = experiment.with_overrides({"tuning.num_trials": "9", "tuning.search_space.0.high": "0.5"}).tuning
     assert (changed.num_trials, changed.search_space[0].high) == (9, 0.5)
     experiment.check()
-    with pytest.raises(ValueError, match=r"`search_space`, rate=0.1: There is no key `rate`"):
-        dataclasses.replace(experiment, tuning=TuningConfig((Float("rate", 0.1, 0.2),))).check()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_experiment_takes_every_loss(name, method):
+    capacities = {f"trainer.stages.{index}.list_capacity": "5" for index in range(len(load(name).trainer.stages))}
+    experiment = load(name).with_overrides({"trainer.loss.method": method, **capacities})
+    experiment.check()
+    assert ExperimentConfig.from_json(experiment.to_json()) == experiment
 
 
 def test_serving_validation_must_be_positive():

@@ -45,4 +45,4 @@ class IndexConfig:
     @property
     def takes_num_probed_leaves(self) -> bool:
         """Whether a request may say how many leaves it searches."""
-        return self.kind != "exact"
+        return self.kind in ("ivf", "scann")

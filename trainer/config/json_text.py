@@ -70,7 +70,8 @@ def check_format(text: str, expected: int) -> None:
         return  # who reads it says so
     found = plain.get("format", 1) if isinstance(plain, dict) else expected
     if found != expected:
-        way = "Train again with this version of lcron" if found < expected else "Install a newer version of lcron"
+        is_older = isinstance(found, int) and found < expected
+        way = "Train again with this version of lcron" if is_older else "Install a newer version of lcron"
         raise ValueError(f"`format` must be {expected}. Received: format={found}. {way}")
 
 
@@ -78,6 +79,8 @@ def from_plain(cls: type[T], plain: Any) -> T:
     """Builds the dataclass from what `to_plain` returns; raises as `from_json` does."""
     if not isinstance(plain, dict):
         raise ValueError(f"{cls.__name__} must be a JSON object. Received: {plain!r}")
+    if has_kind(cls) and plain.get("kind") == cls.kind:  # type: ignore[attr-defined]
+        plain = {key: value for key, value in plain.items() if key != "kind"}
     hashable: Any = cls  # as mypy does not see
     hooks: dict[Any, Callable[[Any], Any]] = {float: _number, **_choices(hashable)}
     try:

@@ -1,6 +1,5 @@
 """Dotted `KEY=VALUE` overrides of a frozen configuration, with the types that its fields declare."""
 
-import contextlib
 import dataclasses
 import difflib
 import json
@@ -97,9 +96,8 @@ def _replace(value: Any, hint: Any, overrides: list[_Override], known: list[str]
 def _parse(hint: Any, text: str, key: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if all(map(has_kind, arguments)) and text in (kinds := {member.kind: member for member in arguments}):
-        with contextlib.suppress(TypeError):  # one that has no defaults
-            return kinds[text]()
-    elif origin in (types.UnionType, typing.Union):
+        return kinds[text]()
+    if origin in (types.UnionType, typing.Union):
         if type(None) in arguments and text.lower() == "none":
             return None
         candidates = [argument for argument in arguments if argument is not type(None)]

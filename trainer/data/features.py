@@ -12,7 +12,7 @@ _ASKED_OF_THE_INDEX = ("filter_", "num_probed_leaves")
 RESERVED = frozenset(
     {
         *("history_item_id", "candidate_item_id", "candidate_stage", "candidate_rank", "candidate_label"),
-        *("exclude_item_id", "examples", "k"),
+        *("request_id", "exclude_item_id", "examples", "k"),
         *("history_item", "history_where", "history_hidden", "candidate_item", "where", "labels", "ground_truth"),
         *("request_day", "place", "num_requests"),
     }
@@ -64,9 +64,6 @@ class Hashed:
       dtype: raw type, `"string"` or `"int64"`.
       num_buckets: number of buckets, at least 2.
       embedding_dim: width of its embedding.
-
-    Raises:
-      ValueError: `dtype` or `num_buckets` is none of these.
     """
 
     kind: ClassVar[str] = "hashed"
@@ -231,8 +228,11 @@ def _check_names(group: str, features: Sequence[Feature], taken: Collection[str]
     names = [name for feature in features for name in dict.fromkeys([feature.name, *feature.encoded_names])]
     _check_unique(group, names)
     for name in names:
+        if not name:
+            raise ValueError(f"`name` of a feature of `{group}` must not be empty")
         if name in taken:
-            raise ValueError(f"`name` of a feature of `{group}` must not be {name!r}, which a request itself has")
+            owner = "an item" if group == "item" else "a request"
+            raise ValueError(f"`name` of a feature of `{group}` must not be {name!r}, which {owner} itself has")
 
 
 def _check_unique(group: str, names: Sequence[str]) -> None:

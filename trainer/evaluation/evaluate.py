@@ -11,7 +11,6 @@ from trainer.evaluation.catalogue import Catalogue, read_catalogue
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.files import write_text
 from trainer.evaluation.gate import decide
-from trainer.evaluation.manifest import Stage, read_outline
 from trainer.evaluation.popularity import popularity_metrics, popularity_positions, popularity_ranks
 from trainer.evaluation.recall import pooled_recall, recall_interval
 from trainer.evaluation.release_evaluation import ReleaseEvaluation, evaluate_release
@@ -19,6 +18,7 @@ from trainer.evaluation.report import render_report
 from trainer.evaluation.requests import Requests, read_requests
 from trainer.evaluation.result import BASELINE, CANDIDATE, EvaluationResult
 from trainer.evaluation.slices import slice_metrics
+from trainer.evaluation.subject import Stage, Subject
 from trainer.reporting import Report
 
 JSON_NAME = "evaluation.json"
@@ -29,12 +29,12 @@ _CURVE_POINTS = 30
 
 def evaluate(
     config: EvaluationConfig,
+    candidate: Subject,
     *,
-    models_dir: str,
     request_files: Sequence[str],
     catalogue_files: Sequence[str],
     train_request_files: Sequence[str],
-    baseline_models_dir: str | None = None,
+    baseline: Subject | None = None,
     oracle: Mapping[int, float] | None = None,
     output_dir: str | None = None,
     report: Report | None = None,
@@ -43,12 +43,12 @@ def evaluate(
 
     Args:
       config: what to measure and what the release must reach.
-      models_dir: the `models` folder of the candidate release.
+      candidate: the candidate release.
       request_files: TFRecord GZIP files of test request examples, raw as the example generator wrote them.
       catalogue_files: TFRecord GZIP files of raw catalogue examples.
       train_request_files: TFRecord GZIP files of training request examples, for popularity.
-      baseline_models_dir: the `models` folder of the release that was pushed last, laid out like a candidate's;
-        `None` if there is none. Inside lists its stages get the list capacities of the candidate's.
+      baseline: the release that was pushed last; `None` if there is none. Inside lists its stages get the list
+        capacities of the candidate's.
       oracle: best possible pooled recall by k, where known.
       output_dir: folder for `evaluation.json` and `evaluation.html`; `None` writes nothing.
       report: gets lines of progress.
@@ -60,13 +60,12 @@ def evaluate(
       ValueError: if the input cannot be read, a candidate model is broken or the config does not fit the release.
     """
     start_s = time.monotonic()
-    outline = read_outline(models_dir)
-    _check_ks(config, outline.stages)
+    _check_ks(config, candidate.stages)
     catalogue = read_catalogue(catalogue_files)
     requests = read_requests(
         request_files,
         catalogue,
-        ground_truth_stage=outline.ground_truth_stage,
+        ground_truth_stage=candidate.ground_truth_stage,
         batch_size=config.batch_size,
         max_requests=config.max_requests,
         request_features=config.slices.request_features,
@@ -77,35 +76,34 @@ def evaluate(
         for name, positions in popular.items()
     }
 
-    def evaluate_models(name: str, folder: str, stages: Sequence[Stage]) -> ReleaseEvaluation:
+    def evaluate_subject(name: str, subject: Subject) -> ReleaseEvaluation:
         return evaluate_release(
-            folder, stages, name=name, config=config, requests=requests, catalogue=catalogue, report=report
+            subject, name=name, config=config, requests=requests, catalogue=catalogue, report=report
         )
 
-    candidate = evaluate_models(CANDIDATE, models_dir, outline.stages)
-    releases = {CANDIDATE: candidate}
+    releases = {CANDIDATE: evaluate_subject(CANDIDATE, candidate)}
+    metrics, funnel = releases[CANDIDATE].metrics, releases[CANDIDATE].funnel
     baseline_error = None
-    if baseline_models_dir is not None:
+    if baseline is not None:
         try:
-            stages = _with_list_capacities(read_outline(baseline_models_dir).stages, outline.stages)
-            releases[BASELINE] = evaluate_models(BASELINE, baseline_models_dir, stages)
+            stages = _with_list_capacities(baseline.stages, candidate.stages)
+            releases[BASELINE] = evaluate_subject(BASELINE, dataclasses.replace(baseline, stages=stages))
         except ValueError as error:
             baseline_error = str(error)
     baseline_metrics = releases[BASELINE].metrics if BASELINE in releases else None
 
-    funnel = candidate.funnel
     curve_ks = np.unique(np.geomspace(1, config.ks[-1], _CURVE_POINTS).round().astype(int)).tolist()
     result = EvaluationResult(
         decision=decide(
             config.gate,
-            candidate.metrics,
+            metrics,
             default_metric=config.default_metric,
             popularity=popularity,
             baseline=baseline_metrics,
             baseline_error=baseline_error,
             num_excluded_returned=funnel.num_excluded_returned,
         ),
-        metrics=candidate.metrics,
+        metrics=metrics,
         intervals={f"recall@{k}": recall_interval(funnel.hits(k), funnel.request) for k in config.ks},
         popularity=popularity,
         baseline=baseline_metrics,
@@ -118,7 +116,7 @@ def evaluate(
         slices=tuple(slice_metrics(config.slices, funnel, requests, catalogue, config.ks)),
         stages=funnel.stages,
         capacities=funnel.capacities,
-        list_capacities=tuple(stage.list_capacity for stage in outline.stages),
+        list_capacities=tuple(stage.list_capacity for stage in candidate.stages),
         ks=config.ks,
         curve_ks=tuple(curve_ks),
         curves=_curves(curve_ks, releases, popular),

@@ -1,15 +1,14 @@
 """Measures one release, candidate or baseline, by the same code on the same requests."""
 
 import dataclasses
-from collections.abc import Sequence
 
 from trainer.evaluation.catalogue import Catalogue
 from trainer.evaluation.config import EvaluationConfig
 from trainer.evaluation.funnel import Funnel, run_funnel
 from trainer.evaluation.lists import list_metrics
-from trainer.evaluation.manifest import Stage
 from trainer.evaluation.requests import Requests
 from trainer.evaluation.stage_models import load_stage_models
+from trainer.evaluation.subject import Subject
 from trainer.reporting import Progress, Report
 
 
@@ -27,8 +26,7 @@ class ReleaseEvaluation:
 
 
 def evaluate_release(
-    models_dir: str,
-    stages: Sequence[Stage],
+    subject: Subject,
     *,
     name: str,
     config: EvaluationConfig,
@@ -39,8 +37,7 @@ def evaluate_release(
     """Runs a release over the whole catalogue and inside the logged lists.
 
     Args:
-      models_dir: folder of its models.
-      stages: in funnel order.
+      subject: the release.
       name: in the lines of progress.
       config: what to measure.
       requests: to run.
@@ -53,7 +50,7 @@ def evaluate_release(
     Raises:
       ValueError: if a model cannot be loaded or does not take the requests.
     """
-    models = load_stage_models(models_dir, stages)
+    models = load_stage_models(subject)
     funnel = run_funnel(
         models,
         requests,

@@ -1,6 +1,5 @@
 """The stages of an exported release, run the way serving runs them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from serving import signatures
-from trainer.evaluation.manifest import Stage
+from trainer.evaluation.subject import Stage, Subject
 
 
 class StageModels:
@@ -76,18 +75,14 @@ class StageModels:
         return outputs
 
 
-def load_stage_models(models_dir: str, stages: Sequence[Stage]) -> StageModels:
+def load_stage_models(subject: Subject) -> StageModels:
     """Loads the SavedModels of a release's stages.
-
-    Args:
-      models_dir: folder with one SavedModel per stage.
-      stages: in funnel order.
 
     Raises:
       ValueError: if a model cannot be loaded or lacks a signature.
     """
-    models = {stage.name: _load(os.path.join(models_dir, stage.name)) for stage in stages}
-    return StageModels(stages, {name: model.signatures for name, model in models.items()}, owner=models)
+    models = {stage.name: _load(subject.model_dirs[stage.name]) for stage in subject.stages}
+    return StageModels(subject.stages, {name: model.signatures for name, model in models.items()}, owner=models)
 
 
 def _with_candidates(examples: tf.Tensor, item_ids: np.ndarray) -> tf.Tensor:

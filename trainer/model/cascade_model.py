@@ -12,7 +12,7 @@ from trainer.config.trainer import PrecisionKind, StageConfig, TrainerConfig
 from trainer.data.features import EncodedFeature, FeatureSpec
 from trainer.data.item_table import ItemTable
 from trainer.data.request_batch import HISTORY_HIDDEN
-from trainer.global_batch import draw_for_requests, mean_over_replicas
+from trainer.global_batch import Batch, draw_for_requests, mean_over_replicas
 from trainer.losses.cascade_loss import CascadeLoss
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.model.catalogue_loss import CatalogueLoss
@@ -22,7 +22,6 @@ from trainer.model.recall import Recall
 from trainer.model.towers.dcn import Dcn
 from trainer.model.towers.din import Din
 from trainer.model.towers.dssm import Dssm
-from trainer.model.towers.embeddings import Batch
 from trainer.model.towers.item_similarity import ItemSimilarity
 from trainer.model.towers.mlp import Mlp
 from trainer.model.towers.tower import Tower

@@ -8,11 +8,10 @@ import tensorflow as tf
 
 from trainer.config.losses import CatalogueLossConfig
 from trainer.data.request_batch import CANDIDATE_ITEM, HISTORY_HIDDEN, HISTORY_ITEM
-from trainer.global_batch import draw_for_requests, gather_requests
+from trainer.global_batch import Batch, draw_for_requests, gather_requests
 from trainer.losses.catalogue_sampler import CatalogueSampler
 from trainer.losses.catalogue_softmax import catalogue_softmax_loss
 from trainer.losses.sampled_softmax import sampled_softmax_loss
-from trainer.model.towers.embeddings import Batch
 from trainer.model.towers.tower import Tower
 
 _NOTHING = 1e30  # log count of what only fills up: divided by it, nothing is left of a score

@@ -4,6 +4,8 @@ import os
 
 import tensorflow as tf
 
+TRAIN, VALIDATION = "train", "validation"
+
 _GROUPS = {
     "_gradient_norm": "gradient_norm",
     "_loss_weight": "loss_weight",
@@ -21,9 +23,6 @@ def tag(name: str) -> str:
         if name.endswith(ending):
             return f"{group}/{name.removesuffix(ending)}"
     return name
-
-
-TRAIN, VALIDATION = "train", "validation"
 
 
 class SummaryWriters:

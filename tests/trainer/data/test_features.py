@@ -82,7 +82,11 @@ def test_names_of_the_history_itself_cannot_be_taken(name):
         ({"request": (Categorical("tab"), Numeric("tab"))}, "The features of `request` .*Received: 'tab' 2 times"),
         ({"request": (Categorical("at_hour"), Timestamp("at"))}, "Received: 'at_hour' 2 times"),
         ({"item": (Timestamp("at"), Categorical("at_weekday"))}, "The features of `item` .*'at_weekday' 2 times"),
-        ({"item": (Categorical("item_id"),)}, "`name` of a feature of `item` must not be 'item_id'"),
+        (
+            {"item": (Categorical("item_id"),)},
+            "of `item` must not be 'item_id', which an item itself has",
+        ),
+        ({"item": (Categorical(""),)}, "`name` of a feature of `item` must not be empty"),
         ({"history": (HistoryFeature("a", 2), HistoryFeature("a", 3))}, "The features of `history` .*'a' 2 times"),
         (
             {"request": (Categorical("history_grade"),), "history": (HistoryFeature("grade", 3),)},

@@ -128,14 +128,14 @@ def test_what_is_no_time_zone_is_refused(zone):
 @pytest.mark.parametrize(
     ("feature", "message"),
     [
-        (Categorical("city"), r"The feature `city` must be in the examples. Received: \['age', 'request_id'\]"),
+        (Categorical("town"), r"The feature `town` must be in the examples. Received: \['age', 'city', 'request_id'\]"),
         (Categorical("age"), "The request feature `age` is declared as string. Received: int64"),
         (Hashed("age"), "The request feature `age` is declared as string. Received: int64"),
         (Numeric("age"), "The request feature `age` is declared as float. Received: int64"),
-        (Timestamp("request_id"), "The request feature `request_id` is declared as int64. Received: string"),
+        (Timestamp("city"), "The request feature `city` is declared as int64. Received: string"),
     ],
 )
 def test_examples_that_lack_a_declared_feature_are_refused(feature, message):
-    inputs = {"request_id": tf.constant(["r"]), "age": tf.constant([3], tf.int64)}
+    inputs = {"request_id": tf.constant(["r"]), "city": tf.constant(["c"]), "age": tf.constant([3], tf.int64)}
     with pytest.raises(ValueError, match=message):
         request_preprocessing_fn(inputs, {"features": to_json(FeatureSpec(request=(feature,)))})

@@ -114,7 +114,7 @@ class ToyStage(tf.Module):
 
 @pytest.fixture(scope="session")
 def write_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Writes a candidate release of toy stages and returns its models folder."""
+    """Writes a candidate release of toy stages and returns its folder."""
 
     def write(item_ids: Sequence[str], stages: Sequence[tuple[str, int, int | None, Scores]], **options: Any) -> str:
         release = tmp_path_factory.mktemp("release")
@@ -127,7 +127,7 @@ def write_release(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str
             tf.saved_model.save(stage, str(release / "models" / name), signatures=functions)
             entries.append({"name": name, "capacity": capacity, "list_capacity": list_capacity})
         (release / "manifest.json").write_text(json.dumps({"stages": entries, "features": {"ground_truth_stage": 3}}))
-        return str(release / "models")
+        return str(release)
 
     return write
 
@@ -138,7 +138,7 @@ def write_rows(tmp_path: Path) -> Callable[[str, Sequence[Mapping[str, Any]]], s
 
 
 @pytest.fixture(scope="session")
-def two_stage_models_dir(write_release: Callable[..., str]) -> str:
+def two_stage_dir(write_release: Callable[..., str]) -> str:
     """Retrieval passes on 3 of the 5 items, ranking 2."""
     return write_release(ITEMS, [("retrieval", 3, 2, RETRIEVAL), ("ranking", 2, None, RANKING)])
 

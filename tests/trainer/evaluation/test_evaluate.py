@@ -12,6 +12,7 @@ from trainer.evaluation.config import EvaluationConfig, SliceConfig
 from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.gate import Gate
 from trainer.evaluation.result import EvaluationResult
+from trainer.evaluation.subject import read_candidate
 
 CONFIG = EvaluationConfig(ks=(1, 2), batch_size=3, popularity_days=None)
 
@@ -21,14 +22,14 @@ RANKING = {"u1": (1, 2, 3, 4, 5), "u2": (9, 8, 7, 6, 5)}
 
 
 @pytest.fixture(scope="session")
-def poor_models_dir(write_release: Callable[..., str]) -> str:
+def poor_dir(write_release: Callable[..., str]) -> str:
     """Delivers a b to everyone, or b c if a is excluded."""
     scores = {"*": (5, 4, 3, 2, 1)}
     return write_release("abcde", [("retrieval", 3, 2, scores), ("ranking", 2, None, scores)])
 
 
-def test_metrics_of_the_whole_funnel(two_stage_models_dir: str, world: dict) -> None:
-    result = evaluate(CONFIG, models_dir=two_stage_models_dir, **world)
+def test_metrics_of_the_whole_funnel(two_stage_dir: str, world: dict) -> None:
+    result = evaluate(CONFIG, read_candidate(two_stage_dir), **world)
 
     assert result.num_requests == 4
     assert result.num_requests_without_ground_truth == 1
@@ -62,33 +63,33 @@ def test_metrics_of_the_whole_funnel(two_stage_models_dir: str, world: dict) -> 
     assert result.blessed
 
 
-def test_against_the_baseline(two_stage_models_dir: str, poor_models_dir: str, world: dict) -> None:
-    better = evaluate(CONFIG, models_dir=two_stage_models_dir, baseline_models_dir=poor_models_dir, **world)
+def test_against_the_baseline(two_stage_dir: str, poor_dir: str, world: dict) -> None:
+    better = evaluate(CONFIG, read_candidate(two_stage_dir), baseline=read_candidate(poor_dir), **world)
     assert better.blessed
     # r1 gets a b and wants c a d x; r2 gets b c and wants a b d c; r4 gets a b and wants d.
     assert better.baseline is not None
     assert better.baseline["recall@2"] == pytest.approx(3 / 9)
     assert better.attribution["baseline"]["recall@2"]["lost_in_retrieval"] == 2
 
-    worse = evaluate(CONFIG, models_dir=poor_models_dir, baseline_models_dir=two_stage_models_dir, **world)
+    worse = evaluate(CONFIG, read_candidate(poor_dir), baseline=read_candidate(two_stage_dir), **world)
     assert worse.decision.reasons == ("recall@2 fell from 0.4444 to 0.3333, 25.0% where 2.0% is allowed",)
 
 
 def test_baseline_gets_the_list_capacities_of_the_candidate(
-    two_stage_models_dir: str, write_release: Callable, world: dict
+    two_stage_dir: str, write_release: Callable, world: dict
 ) -> None:
     baseline = write_release("abcde", [("retrieval", 3, 1, RETRIEVAL), ("ranking", 2, 1, RANKING)])
-    result = evaluate(CONFIG, models_dir=two_stage_models_dir, baseline_models_dir=baseline, **world)
+    result = evaluate(CONFIG, read_candidate(two_stage_dir), baseline=read_candidate(baseline), **world)
     assert result.baseline == pytest.approx(result.metrics)
 
 
-def test_baseline_of_other_features(two_stage_models_dir: str, write_release: Callable, world: dict) -> None:
+def test_baseline_of_other_features(two_stage_dir: str, write_release: Callable, world: dict) -> None:
     scores = {"*": (5, 4, 3, 2, 1)}
     stages = [("retrieval", 3, 2, scores), ("ranking", 2, None, scores)]
     baseline = write_release("abcde", stages, user_feature="account_id")
     gate = dataclasses.replace(CONFIG.gate, block_on_incompatible_baseline=False)
     config = dataclasses.replace(CONFIG, gate=gate)
-    result = evaluate(config, models_dir=two_stage_models_dir, baseline_models_dir=baseline, **world)
+    result = evaluate(config, read_candidate(two_stage_dir), baseline=read_candidate(baseline), **world)
     assert result.blessed
     assert result.baseline is None
     (note,) = result.decision.notes
@@ -96,21 +97,22 @@ def test_baseline_of_other_features(two_stage_models_dir: str, write_release: Ca
     assert "account_id" in note
 
 
-def test_baseline_that_is_gone_blocks(two_stage_models_dir: str, world: dict, tmp_path: Path) -> None:
+def test_baseline_that_is_gone_blocks(two_stage_dir: str, world: dict, tmp_path: Path) -> None:
     config = EvaluationConfig(ks=(1, 2), gate=Gate(popularity_factor=None))
-    baseline = str(tmp_path / "models")
-    result = evaluate(config, models_dir=two_stage_models_dir, baseline_models_dir=baseline, **world)
+    candidate = read_candidate(two_stage_dir)
+    baseline = dataclasses.replace(candidate, model_dirs=dict.fromkeys(candidate.model_dirs, str(tmp_path / "gone")))
+    result = evaluate(config, candidate, baseline=baseline, **world)
     assert not result.blessed
     (reason,) = result.decision.reasons
-    assert reason.startswith("the baseline release could not be evaluated: The manifest")
+    assert reason.startswith("the baseline release could not be evaluated: There is no SavedModel in")
 
 
-def test_outputs(two_stage_models_dir: str, poor_models_dir: str, world: dict, tmp_path: Path) -> None:
+def test_outputs(two_stage_dir: str, poor_dir: str, world: dict, tmp_path: Path) -> None:
     lines: list[str] = []
     result = evaluate(
         CONFIG,
-        models_dir=two_stage_models_dir,
-        baseline_models_dir=poor_models_dir,
+        read_candidate(two_stage_dir),
+        baseline=read_candidate(poor_dir),
         oracle={2: 0.7, 1: 0.5},
         output_dir=str(tmp_path / "out"),
         report=lines.append,
@@ -128,31 +130,32 @@ def test_outputs(two_stage_models_dir: str, poor_models_dir: str, world: dict, t
     ]
 
 
-def test_max_requests(two_stage_models_dir: str, world: dict) -> None:
+def test_max_requests(two_stage_dir: str, world: dict) -> None:
     config = EvaluationConfig(ks=(1, 2), max_requests=1)
-    result = evaluate(config, models_dir=two_stage_models_dir, **world)
+    result = evaluate(config, read_candidate(two_stage_dir), **world)
     assert (result.num_requests, result.num_ground_truth) == (1, 4)
     assert result.metrics["list/ranking/recall"] == pytest.approx(2 / 3)
 
 
-def test_ks_beyond_what_is_delivered(two_stage_models_dir: str, world: dict) -> None:
+def test_ks_beyond_what_is_delivered(two_stage_dir: str, world: dict) -> None:
     with pytest.raises(ValueError, match=r"`ks` must not exceed .* the 2 items of 'ranking'. Received: ks=\(1, 3\)"):
-        evaluate(EvaluationConfig(ks=(1, 3)), models_dir=two_stage_models_dir, **world)
+        evaluate(EvaluationConfig(ks=(1, 3)), read_candidate(two_stage_dir), **world)
 
 
-def test_broken_releases(two_stage_models_dir: str, world: dict, tmp_path: Path) -> None:
+def test_broken_releases(two_stage_dir: str, world: dict, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"The manifest '.*manifest.json' cannot be read"):
-        evaluate(CONFIG, models_dir=str(tmp_path / "models"), **world)
+        read_candidate(str(tmp_path))
 
-    shutil.copytree(Path(two_stage_models_dir).parent, tmp_path / "release")
+    shutil.copytree(two_stage_dir, tmp_path / "release")
+    candidate = read_candidate(str(tmp_path / "release"))
     models_dir = tmp_path / "release" / "models"
     shutil.rmtree(models_dir / "retrieval")
     with pytest.raises(ValueError, match=r"There is no SavedModel in '.*retrieval'"):
-        evaluate(CONFIG, models_dir=str(models_dir), **world)
+        evaluate(CONFIG, candidate, **world)
 
     shutil.copytree(models_dir / "ranking", models_dir / "retrieval")
     with pytest.raises(ValueError, match="'retrieval' must have the signature 'retrieve_examples'"):
-        evaluate(CONFIG, models_dir=str(models_dir), **world)
+        evaluate(CONFIG, candidate, **world)
 
 
 def test_a_trained_release(candidate_dir: Path, transformed_data, tmp_path: Path) -> None:
@@ -162,11 +165,11 @@ def test_a_trained_release(candidate_dir: Path, transformed_data, tmp_path: Path
                 writer.write(example)
         return [str(tmp_path / name)]
 
-    models_dir = str(candidate_dir / "models")
+    candidate = read_candidate(str(candidate_dir))
     result = evaluate(
         EvaluationConfig(ks=(5, 10), batch_size=7, slices=SliceConfig(request_features=("age",))),
-        models_dir=models_dir,
-        baseline_models_dir=models_dir,
+        candidate,
+        baseline=candidate,
         request_files=write("requests", transformed_data.eval_requests),
         catalogue_files=write("catalogue", transformed_data.catalogue),
         train_request_files=write("train", transformed_data.train_requests),

@@ -7,24 +7,24 @@ from hypothesis import strategies as st
 
 from trainer.evaluation.catalogue import read_catalogue
 from trainer.evaluation.funnel import Funnel, run_funnel
-from trainer.evaluation.manifest import read_outline
 from trainer.evaluation.pairs import NOWHERE
 from trainer.evaluation.requests import read_requests
 from trainer.evaluation.stage_models import load_stage_models
+from trainer.evaluation.subject import read_candidate
 from trainer.reporting import Progress
 
 SILENT = Progress(None, "", 0)
 
 
-def run(world: dict, models_dir: str) -> Funnel:
-    models = load_stage_models(models_dir, read_outline(models_dir).stages)
+def run(world: dict, release_dir: str) -> Funnel:
+    models = load_stage_models(read_candidate(release_dir))
     catalogue = read_catalogue(world["catalogue_files"])
     requests = read_requests(world["request_files"], catalogue, ground_truth_stage=3, batch_size=3)
     return run_funnel(models, requests, catalogue, batch_size=3, progress=SILENT)
 
 
-def test_positions(world: dict, two_stage_models_dir: str) -> None:
-    funnel = run(world, two_stage_models_dir)
+def test_positions(world: dict, two_stage_dir: str) -> None:
+    funnel = run(world, two_stage_dir)
     # r1: a b c → c b, wanted c a d x; r2: b c d → d c, wanted a b d c; r4: e d c → c d, wanted d
     assert funnel.positions.tolist() == [
         [2, 0, NOWHERE, NOWHERE, NOWHERE, 0, 2, 1, 1],

@@ -5,26 +5,26 @@ from numpy import log2, sqrt
 
 from trainer.evaluation.catalogue import read_catalogue
 from trainer.evaluation.lists import list_metrics
-from trainer.evaluation.manifest import read_outline
 from trainer.evaluation.requests import read_requests
 from trainer.evaluation.stage_models import load_stage_models
+from trainer.evaluation.subject import read_candidate
 from trainer.reporting import Progress
 
 
-def measure(world: dict, models_dir: str) -> dict[str, float]:
-    models = load_stage_models(models_dir, read_outline(models_dir).stages)
+def measure(world: dict, release_dir: str) -> dict[str, float]:
+    models = load_stage_models(read_candidate(release_dir))
     catalogue = read_catalogue(world["catalogue_files"])
     requests = read_requests(world["request_files"], catalogue, ground_truth_stage=3, batch_size=3)
     return list_metrics(models, requests, catalogue, batch_size=3, progress=Progress(None, "", 0))
 
 
-def test_two_stages(world: dict, two_stage_models_dir: str) -> None:
+def test_two_stages(world: dict, two_stage_dir: str) -> None:
     # Retrieval passes 2 on, ranking as many as there is ground truth.
     # r1 (x is unknown): c a d of c a d b; retrieval a b, ranking d c b. r2: all of a b d c. r4: d of d e.
     # Labels are the stages: r1 retrieves 3 0 3 3, r3 1 0, r4 2 3; ranks 3 3 0 3, 0 1, 3 2.
     retrieved = (3 + 3 / log2(4) + 3 / log2(5)) / (3 + 3 / log2(3) + 3 / log2(4))
     ranked = (3 + 3 / log2(3) + 3 / log2(5)) / (3 + 3 / log2(3) + 3 / log2(4))
-    assert measure(world, two_stage_models_dir) == pytest.approx(
+    assert measure(world, two_stage_dir) == pytest.approx(
         {
             "list/recall": (1 / 3 + 2 / 4 + 1) / 3,
             "list/retrieval/recall": (1 / 3 + 2 / 4 + 1) / 3,

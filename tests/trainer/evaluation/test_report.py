@@ -11,6 +11,7 @@ from trainer.evaluation.evaluate import evaluate
 from trainer.evaluation.gate import Decision
 from trainer.evaluation.report import render_report
 from trainer.evaluation.result import EvaluationResult
+from trainer.evaluation.subject import read_candidate
 
 
 class Checker(html.parser.HTMLParser):
@@ -38,9 +39,10 @@ class Checker(html.parser.HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def result(two_stage_models_dir: str, world: dict) -> EvaluationResult:
+def result(two_stage_dir: str, world: dict) -> EvaluationResult:
     config = EvaluationConfig(ks=(1, 2), popularity_days=None)
-    return evaluate(config, models_dir=two_stage_models_dir, baseline_models_dir=two_stage_models_dir, **world)
+    release = read_candidate(two_stage_dir)
+    return evaluate(config, release, baseline=release, **world)
 
 
 def test_page_is_whole_and_self_contained(result: EvaluationResult) -> None:

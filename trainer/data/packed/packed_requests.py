@@ -14,8 +14,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from trainer.config.json_text import to_json
-from trainer.data import catalogue_misses, input, request_batch
-from trainer.data import labels as graded_labels
+from trainer.data import catalogue_misses, input, labels, request_batch
 from trainer.data.catalogue_misses import CatalogueMisses
 from trainer.data.features import EncodedFeature, FeatureSpec
 from trainer.data.fingerprint import Fingerprint, files_hash
@@ -24,7 +23,7 @@ from trainer.data.packed import record_file
 from trainer.data.packed.packing_progress import PackingProgress
 from trainer.data.packed.record_file import DamagedRecordsError, read_records, write_records
 
-CODE = (catalogue_misses, graded_labels, input, record_file, request_batch)
+CODE = (catalogue_misses, input, labels, record_file, request_batch)
 """The modules that decide what is packed; other code leaves packed requests valid."""
 
 

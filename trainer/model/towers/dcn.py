@@ -5,8 +5,9 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from trainer.global_batch import Batch
 from trainer.model.towers.dense import dense_stack
-from trainer.model.towers.embeddings import Batch, mean_of_events
+from trainer.model.towers.embeddings import mean_of_events
 from trainer.model.towers.tower import Tower
 
 NUM_CROSSES = 2

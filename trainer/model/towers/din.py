@@ -4,9 +4,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from trainer.global_batch import Batch
 from trainer.model.towers.additive_logits import additive_logits
 from trainer.model.towers.dense import RequestItemMlp
-from trainer.model.towers.embeddings import Batch, attention_weights, mean_of_events
+from trainer.model.towers.embeddings import attention_weights, mean_of_events
 from trainer.model.towers.tower import Tower
 
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.global_batch import Batch
 from trainer.model.towers.dense import dense_stack
-from trainer.model.towers.embeddings import Batch, mean_of_events
+from trainer.model.towers.embeddings import mean_of_events
 from trainer.model.towers.retrieval_tower import RetrievalTower
 
 

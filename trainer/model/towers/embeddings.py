@@ -1,15 +1,14 @@
 """Encoders of the request, of catalogue items and of the history, concatenated embeddings all."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from trainer.data.features import EncodedFeature, HistoryFeature
+from trainer.global_batch import Batch
 from trainer.sorting.survival import LOG_ZERO
-
-Batch = Mapping[str, tf.Tensor]
 
 SMALL_TABLE_SIZE = 2**15
 """Rows up to which a table is looked up together with others: they are copied each time."""

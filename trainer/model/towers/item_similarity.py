@@ -5,8 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.global_batch import Batch
 from trainer.model.towers.dense import dense_stack
-from trainer.model.towers.embeddings import Batch, embedding
+from trainer.model.towers.embeddings import embedding
 from trainer.model.towers.retrieval_tower import RetrievalTower
 
 HISTORY_EXPONENT = 0.5

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.model.towers.embeddings import Batch
+from trainer.global_batch import Batch
 from trainer.model.towers.tower import Tower
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.data.features import EncodedFeature, HistoryFeature
-from trainer.model.towers.embeddings import Batch, HistoryEncoder, ItemEncoder, RequestEncoder
+from trainer.global_batch import Batch
+from trainer.model.towers.embeddings import HistoryEncoder, ItemEncoder, RequestEncoder
 
 
 class Tower(tf.keras.layers.Layer, abc.ABC):

@@ -5,8 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.global_batch import Batch
 from trainer.model.towers.dense import dense_stack
-from trainer.model.towers.embeddings import Batch, attention_weights, embedding, mean_of_events
+from trainer.model.towers.embeddings import attention_weights, embedding, mean_of_events
 from trainer.model.towers.retrieval_tower import RetrievalTower
 
 NUM_POOLS = 2

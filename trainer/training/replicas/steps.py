@@ -5,9 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.global_batch import own_requests
+from trainer.global_batch import Batch, own_requests
 from trainer.model.cascade_model import CascadeModel
-from trainer.model.towers.embeddings import Batch
 
 Logs = dict[str, tf.Tensor]
 

@@ -1,8 +1,9 @@
-"""What an evaluation needs to know of a candidate release before it loads the models."""
+"""What an evaluation needs to know of a release, candidate or baseline."""
 
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -12,7 +13,7 @@ class Stage:
     """One stage of a release.
 
     Args:
-      name: of its folder.
+      name: of its model.
       capacity: items it passes on.
       list_capacity: items it passes on within a logged list, `None` for the size of the list's ground truth.
     """
@@ -23,31 +24,35 @@ class Stage:
 
 
 @dataclasses.dataclass(frozen=True)
-class ReleaseOutline:
-    """The part of a candidate's manifest that every version of this code writes alike.
+class Subject:
+    """A release to evaluate.
 
     Args:
       stages: in funnel order.
+      model_dirs: folder of each stage's SavedModel, by the stage's name.
       ground_truth_stage: `candidate_stage` from which on a candidate is ground truth.
     """
 
     stages: tuple[Stage, ...]
+    model_dirs: Mapping[str, str]
     ground_truth_stage: int
 
 
-def read_outline(models_dir: str) -> ReleaseOutline:
-    """Reads the `manifest.json` that lies beside the folder of a candidate's models.
+def read_candidate(candidate_dir: str) -> Subject:
+    """Reads of a candidate release, as `trainer.release.candidate` writes it, what an evaluation needs.
 
     Raises:
-      ValueError: if it is missing or damaged.
+      ValueError: the manifest is missing or damaged.
     """
-    path = os.path.join(os.path.dirname(os.path.normpath(models_dir)), "manifest.json")
+    path = os.path.join(candidate_dir, "manifest.json")
     try:
         with tf.io.gfile.GFile(path, "r") as file:
             manifest = json.load(file)
         stages = tuple(
             Stage(entry["name"], int(entry["capacity"]), entry["list_capacity"]) for entry in manifest["stages"]
         )
-        return ReleaseOutline(stages, int(manifest["features"]["ground_truth_stage"]))
+        ground_truth_stage = int(manifest["features"]["ground_truth_stage"])
     except (tf.errors.OpError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"The manifest {path!r} cannot be read: {type(error).__name__}: {error}") from error
+    model_dirs = {stage.name: os.path.join(candidate_dir, "models", stage.name) for stage in stages}
+    return Subject(stages, model_dirs, ground_truth_stage)
