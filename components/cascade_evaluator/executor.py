@@ -42,7 +42,7 @@ class Executor(BaseExecutor):
         latest = store.latest()
         baseline = None
         if latest is not None:
-            baseline = pushed_subject(store, latest.version, ground_truth_stage=candidate.ground_truth_stage)
+            baseline = pushed_subject(store, latest, ground_truth_stage=candidate.ground_truth_stage)
         result = evaluate(
             config,
             candidate,

@@ -70,7 +70,7 @@ def evaluate(
         list_capacities = {stage.name: stage.list_capacity for stage in experiment.trainer.stages}
         subject = pushed_subject(
             store,
-            release.version,
+            release,
             ground_truth_stage=experiment.features.ground_truth_stage,
             list_capacities=list_capacities,
         )

@@ -16,15 +16,17 @@ def test_a_pushed_release_is_evaluated_where_it_lies(base, tmp_path):
         (folder / "variables").mkdir(parents=True)
         (folder / "saved_model.pb").write_text(name)
         (folder / "variables" / "variables.index").write_text(f"{name} index")
-    version = push(models, base, stages=[Stage("retrieval", 20), Stage("ranking", 10)]).version
-    found = pushed_subject(ReleaseStore(base), version, ground_truth_stage=2, list_capacities={"ranking": 3})
+    manifest = push(models, base, stages=[Stage("retrieval", 20), Stage("ranking", 10)])
+    found = pushed_subject(ReleaseStore(base), manifest, ground_truth_stage=2, list_capacities={"ranking": 3})
     assert found.stages == (subject.Stage("retrieval", 20, None), subject.Stage("ranking", 10, 3))
     assert found.ground_truth_stage == 2
-    assert found.model_dirs == {name: os.fspath(base / name / str(version)) for name in ("retrieval", "ranking")}
+    assert found.model_dirs == {
+        name: os.fspath(base / name / str(manifest.version)) for name in ("retrieval", "ranking")
+    }
     for name, folder in found.model_dirs.items():
         assert (any_path(folder) / "saved_model.pb").read_text() == name
 
 
 def test_a_release_that_is_not_there(base):
     with pytest.raises(ReleaseError, match=f"No release 5 under {base}"):
-        pushed_subject(ReleaseStore(base), 5, ground_truth_stage=2)
+        pushed_subject(ReleaseStore(base), ReleaseStore(base).read(5), ground_truth_stage=2)

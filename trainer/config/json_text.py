@@ -38,41 +38,28 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def from_json(cls: type[T], text: str) -> T:
+def from_json(cls: type[T], text: str, *, expected_format: int | None = None) -> T:
     """Reads what `to_json` wrote. Keys that are left out take their defaults; unknown keys are refused.
 
     Args:
       cls: the dataclass to build.
       text: JSON text of an object.
+      expected_format: the number that its key `format` must hold, 1 if it has none; `None` does not look at it.
 
     Returns:
       An instance of `cls`.
 
     Raises:
-      ValueError: the text is no JSON object, or a key is unknown, missing or of another type.
+      ValueError: the text is no JSON object, or a key is unknown, missing or of another type. Of another format the
+        message says what to do.
     """
     try:
         plain = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{cls.__name__} must be JSON text. Received: {text[:80]!r} ({error})") from error
+    if expected_format is not None and isinstance(plain, dict):
+        _check_format(plain.get("format", 1), expected_format)
     return from_plain(cls, plain)
-
-
-def check_format(text: str, expected: int) -> None:
-    """Checks the number `format` of a JSON object, before it is read. Objects without one are of format 1.
-
-    Raises:
-      ValueError: it is another one; the message says what to do.
-    """
-    try:
-        plain = json.loads(text)
-    except json.JSONDecodeError:
-        return  # who reads it says so
-    found = plain.get("format", 1) if isinstance(plain, dict) else expected
-    if found != expected:
-        is_older = isinstance(found, int) and found < expected
-        way = "Train again with this version of lcron" if is_older else "Install a newer version of lcron"
-        raise ValueError(f"`format` must be {expected}. Received: format={found}. {way}")
 
 
 def from_plain(cls: type[T], plain: Any) -> T:
@@ -87,6 +74,13 @@ def from_plain(cls: type[T], plain: Any) -> T:
         return dacite.from_dict(cls, plain, dacite.Config(strict=True, cast=[tuple], type_hooks=hooks))
     except dacite.DaciteError as error:
         raise ValueError(f"{cls.__name__}: {error}") from error
+
+
+def _check_format(found: Any, expected: int) -> None:
+    if found != expected:
+        is_older = isinstance(found, int) and found < expected
+        way = "Train again with this version of lcron" if is_older else "Install a newer version of lcron"
+        raise ValueError(f"`format` must be {expected}. Received: format={found}. {way}")
 
 
 def has_kind(cls: Any) -> bool:

@@ -7,7 +7,7 @@ import uuid
 import numpy as np
 import tensorflow as tf
 
-from trainer.config.json_text import check_format, from_json, to_json
+from trainer.config.json_text import from_json, to_json
 from trainer.config.trainer import TrainerConfig
 from trainer.data.features import EncodedFeature, FeatureSpec
 from trainer.data.item_lookup import read_item_ids, write_item_ids
@@ -112,8 +112,7 @@ def read_manifest(candidate_dir: str) -> CandidateManifest:
     path = os.path.join(candidate_dir, MANIFEST)
     text = _read_text(path)
     try:
-        check_format(text, FORMAT)
-        return from_json(CandidateManifest, text)
+        return from_json(CandidateManifest, text, expected_format=FORMAT)
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from trainer.config.json_text import check_format, from_json, to_json, to_plain
+from trainer.config.json_text import from_json, to_json, to_plain
 from trainer.config.losses import Lcron, LossConfig
 from trainer.config.trainer import StageConfig, TrainerConfig
 from trainer.data.features import Categorical, FeatureSpec, Hashed, HistoryFeature, Numeric, Timestamp
@@ -51,7 +51,7 @@ def test_a_class_with_a_kind_is_read_back_alone(value):
 @pytest.mark.parametrize("found", ["null", '"new"', "3"])
 def test_a_format_that_is_none_of_ours_is_refused(found):
     with pytest.raises(ValueError, match=r"`format` must be 2\. Received: format=.*Install a newer version"):
-        check_format(f'{{"format": {found}}}', 2)
+        from_json(TrainerConfig, f'{{"format": {found}}}', expected_format=2)
 
 
 def test_missing_keys_take_their_defaults_and_integers_serve_as_floats():

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from trainer.config.json_text import check_format, from_json, to_json
+from trainer.config.json_text import from_json, to_json
 from trainer.config.trainer import TrainerConfig
 from trainer.data.features import EncodedFeature, FeatureSpec
 from trainer.data.input import Requests
@@ -86,9 +86,7 @@ def read_material(cascade_dir: str) -> RefreshMaterial:
     folder = os.path.join(cascade_dir, REFRESH)
     try:
         with tf.io.gfile.GFile(os.path.join(folder, _DECLARATION), "r") as file:
-            text = file.read()
-        check_format(text, FORMAT)
-        declaration = from_json(_Declaration, text)
+            declaration = from_json(_Declaration, file.read(), expected_format=FORMAT)
         with tf.io.gfile.GFile(os.path.join(folder, _SAMPLE), "rb") as file:
             requests = dict(np.load(io.BytesIO(file.read()), allow_pickle=False))
         item_ids = read_item_ids(os.path.join(folder, _ITEM_IDS))
